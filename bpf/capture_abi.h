@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What the BPF programs and user space agree on: the one header that both include. Plain C,
+ * fixed widths, explicit padding, units in the names. A change of layout or of a number's meaning
+ * raises CAPTURE_ABI_VERSION.
+ */
+#ifndef BPF_CAPTURE_ABI_H_
+#define BPF_CAPTURE_ABI_H_
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t __u8_abi;
+typedef uint16_t __u16_abi;
+typedef uint32_t __u32_abi;
+typedef uint64_t __u64_abi;
+#else
+typedef __u8 __u8_abi;
+typedef __u16 __u16_abi;
+typedef __u32 __u32_abi;
+typedef __u64 __u64_abi;
+#endif
+
+#ifdef __cplusplus
+#define CAPTURE_STATIC_ASSERT(condition, message) static_assert(condition, message)
+#else
+#define CAPTURE_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
+#endif
+
+#define CAPTURE_ABI_VERSION 1
+
+/* Limits of the configuration. */
+#define CAPTURE_WINDOW_MIN_BYTES 16
+#define CAPTURE_WINDOW_MAX_BYTES 1024
+#define CAPTURE_RATE_BITS_MIN 5
+#define CAPTURE_RATE_BITS_MAX 16
+#define CAPTURE_PORT_COUNT 65536
+
+enum capture_algorithm {
+	CAPTURE_ALGORITHM_XXHASH = 0,
+	CAPTURE_ALGORITHM_CRC32 = 1,
+	CAPTURE_ALGORITHM_ROLLING_HASH = 2,
+};
+
+/* Fixed when the program is loaded (.rodata); the verifier removes what it switches off. */
+struct capture_config {
+	__u64_abi seed;
+	/* Signature window, in bytes of the difference stream. */
+	__u32_abi window_bytes;
+	/* One anchor in 2^rate_bits bytes. */
+	__u32_abi rate_bits;
+	/* Root mean square, as 16-bit samples, below which audio is silence; 0: no such test. */
+	__u32_abi silence_threshold;
+	__u32_abi algorithm; /* enum capture_algorithm */
+};
+
+enum capture_direction {
+	CAPTURE_DIRECTION_INGRESS = 1,
+	CAPTURE_DIRECTION_EGRESS = 2,
+};
+
+enum capture_signature_kind {
+	/* Content-defined window of a TCP stream. */
+	CAPTURE_SIGNATURE_CONTENT = 1,
+	/* The whole payload of one RTP packet. Every RTP packet has such an event, signed or not. */
+	CAPTURE_SIGNATURE_RTP_PAYLOAD = 2,
+};
+
+/* signature_event.flags */
+#define CAPTURE_EVENT_SIGNED (1u << 0) /* signature is valid; else the packet was not signed */
+#define CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN (1u << 1) /* the flow's SYN was seen */
+#define CAPTURE_EVENT_RTP_MARKER (1u << 2)
+
+#define CAPTURE_LEVEL_UNKNOWN 255
+
+/*
+ * One record of the ring buffer. Addresses are 16 bytes, IPv4 as ::ffff:a.b.c.d, network order;
+ * all numbers are in host order.
+ */
+struct signature_event {
+	__u64_abi signature;
+	__u64_abi time_ns; /* CLOCK_MONOTONIC when the packet that completed it passed */
+	__u8_abi source_address[16];
+	__u8_abi destination_address[16];
+	__u16_abi source_port;
+	__u16_abi destination_port;
+	__u32_abi interface_index;
+	__u8_abi direction; /* enum capture_direction */
+	__u8_abi transport; /* IP protocol number: 6 or 17 */
+	__u8_abi kind; /* enum capture_signature_kind */
+	__u8_abi flags;
+	/* TCP: sequence number of the window's first byte. RTP: sequence number of the packet. */
+	__u32_abi position;
+	/* TCP: sequence number of the stream's first byte, when known. */
+	__u32_abi initial_sequence;
+	__u32_abi rtp_ssrc;
+	__u32_abi rtp_timestamp;
+	__u16_abi payload_bytes; /* RTP: payload without header, extension and padding */
+	__u8_abi rtp_payload_type;
+	__u8_abi level; /* -dBov, 0 to 127 (RFC 6464); CAPTURE_LEVEL_UNKNOWN */
+	__u32_abi reserved;
+};
+
+CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has no holes");
+
+/*
+ * Why a packet, or a window of one, gave no event. One counter a cause, per CPU; the names are the
+ * `cause` label that users see. X(constant, name, lost): lost = 1 where an event that should have
+ * gone out did not.
+ */
+#define CAPTURE_COUNTERS(X) \
+	X(PACKETS, "packets", 0) /* all that the programs saw */ \
+	X(EVENTS, "events", 0) /* records put into the ring */ \
+	X(SIGNED, "signed", 0) /* of these, with a signature */ \
+	X(NOT_IP, "not_ip", 0) \
+	X(NOT_TCP_OR_UDP, "not_tcp_or_udp", 0) \
+	X(MALFORMED, "malformed", 0) /* a header is cut short or contradicts itself */ \
+	X(FRAGMENT, "fragment", 0) /* IP fragments carry no whole segment */ \
+	X(PORT_FILTERED, "port_filtered", 0) \
+	X(NO_PAYLOAD, "no_payload", 0) \
+	X(NOT_RTP, "not_rtp", 0) /* UDP without a plausible RTP header */ \
+	X(RTP_PROBATION, "rtp_probation", 0) /* sequence has not yet been seen to advance */ \
+	X(RTP_TOO_SHORT, "rtp_too_short", 0) /* under 16 bytes: comfort noise, DTX */ \
+	X(RTP_DUPLICATE, "rtp_duplicate", 0) \
+	X(TCP_RETRANSMISSION, "tcp_retransmission", 0) /* all of it was seen before */ \
+	X(TCP_GAP, "tcp_gap", 0) /* bytes missing; the stream was taken up anew behind them */ \
+	X(PACKET_TOO_LONG, "packet_too_long", 1) /* beyond CAPTURE_PACKET_MAX_BYTES */ \
+	X(FLOW_TABLE_FULL, "flow_table_full", 1) \
+	X(FLOW_BUSY, "flow_busy", 1) /* another CPU holds the flow */ \
+	X(LOAD_FAILED, "load_failed", 1) /* the packet's bytes could not be read */ \
+	X(ANCHORS_OVERFLOW, "anchors_overflow", 1) /* more anchors in a chunk than there is room for */ \
+	X(GATE_DISTINCT, "gate_distinct", 0) /* 8 or fewer distinct bytes: tones, silence */ \
+	X(GATE_SILENCE, "gate_silence", 0) /* root mean square under the threshold */ \
+	X(RING_FULL, "ring_full", 1)
+
+enum capture_counter {
+#define CAPTURE_COUNTER_ENUM(constant, name, lost) CAPTURE_COUNTER_##constant,
+	CAPTURE_COUNTERS(CAPTURE_COUNTER_ENUM)
+#undef CAPTURE_COUNTER_ENUM
+	CAPTURE_COUNTER_COUNT
+};
+
+/* Longest packet that is looked through: GSO makes 64 KiB. */
+#define CAPTURE_PACKET_MAX_BYTES 65536
+
+/* Names in the object file, for the loader. The programs differ by what precedes the IP header. */
+#define CAPTURE_PROGRAM_INGRESS "capture_ingress"
+#define CAPTURE_PROGRAM_EGRESS "capture_egress"
+
+#endif /* BPF_CAPTURE_ABI_H_ */

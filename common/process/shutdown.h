@@ -1,0 +1,27 @@
+// Orderly end on SIGTERM and SIGINT.
+
+#ifndef COMMON_PROCESS_SHUTDOWN_H_
+#define COMMON_PROCESS_SHUTDOWN_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+
+namespace audio_latency {
+
+// Blocks SIGTERM and SIGINT for the process (make it before any thread starts) and waits for them.
+// SIGPIPE is ignored. A second signal while the program winds down ends it at once.
+class Shutdown {
+ public:
+  static absl::StatusOr<std::unique_ptr<Shutdown>> Install();
+  virtual ~Shutdown() = default;
+
+  // Returns when a signal came or Request was called.
+  virtual void Wait() = 0;
+  // Ends Wait from any thread.
+  virtual void Request() = 0;
+};
+
+}  // namespace audio_latency
+
+#endif  // COMMON_PROCESS_SHUTDOWN_H_

@@ -1,0 +1,81 @@
+// Every flow, conversation, endpoint and observation point has a small number here, so that the
+// event path carries numbers only.
+
+#ifndef CORRELATOR_FLOWS_FLOW_REGISTRY_H_
+#define CORRELATOR_FLOWS_FLOW_REGISTRY_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/address/ip_address.h"
+#include "correlator/endpoints/endpoint_directory.h"
+
+namespace audio_latency::correlator {
+
+using FlowId = uint32_t;
+using ConversationId = uint32_t;
+using EndpointId = uint32_t;
+using NodeId = uint16_t;
+
+enum class Direction : uint8_t { kIngress = 1, kEgress = 2 };
+
+// What an interface faces (InterfaceRole of probe.proto).
+enum class InterfaceRole : uint8_t { kUplink, kContainer };
+
+// A flow as its probe defined it.
+struct FlowDescription {
+  NodeId node = 0;
+  std::string interface_name;
+  InterfaceRole interface_role = InterfaceRole::kUplink;
+  Direction direction = Direction::kIngress;
+  IpAddress source;
+  IpAddress destination;
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+  uint8_t transport = 0;  // IP protocol number
+  bool is_rtp = false;
+  uint32_t rtp_ssrc = 0;
+  std::optional<uint32_t> initial_sequence;
+};
+
+// What matching asks about a flow; immutable once registered.
+struct FlowRecord {
+  // Flows of one 5-tuple (and SSRC) at different observation points share their conversation.
+  ConversationId conversation = 0;
+  EndpointId source = 0;
+  EndpointId destination = 0;
+  NodeId node = 0;
+  Direction direction = Direction::kIngress;
+  InterfaceRole interface_role = InterfaceRole::kUplink;
+  bool is_rtp = false;
+};
+
+// Thread-safe: Add takes a lock; reads of a registered flow never wait. Bounded: beyond the limit
+// Add fails with RESOURCE_EXHAUSTED and the caller counts the flow's events as dropped.
+class FlowRegistry {
+ public:
+  // `directory` must outlive the registry.
+  static std::unique_ptr<FlowRegistry> Create(const EndpointDirectory& directory,
+                                              uint32_t max_flows);
+  virtual ~FlowRegistry() = default;
+
+  // The number of a node by name, made at first sight; RESOURCE_EXHAUSTED beyond 65,535.
+  virtual absl::StatusOr<NodeId> InternNode(const std::string& name) = 0;
+  // `unix_time_ns`: when the flow began, for the directory.
+  virtual absl::StatusOr<FlowId> Add(const FlowDescription& flow, int64_t unix_time_ns) = 0;
+  // The flow's probe will not name it again. Its number is reused only after `kFlowQuarantineNs`.
+  virtual void Remove(FlowId flow, int64_t now_ns) = 0;
+
+  virtual const FlowRecord& Record(FlowId flow) const = 0;
+  virtual const FlowDescription& Description(FlowId flow) const = 0;
+  virtual const Endpoint& EndpointOf(EndpointId endpoint) const = 0;
+  virtual const std::string& NodeName(NodeId node) const = 0;
+  virtual uint32_t flow_count() const = 0;
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_FLOWS_FLOW_REGISTRY_H_
