@@ -1,0 +1,61 @@
+// What readers may ask of the ingest stage: the probes, their clocks, what they sent and lost.
+
+#ifndef CORRELATOR_INGEST_NODE_READER_H_
+#define CORRELATOR_INGEST_NODE_READER_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace audio_latency::correlator {
+
+enum class ClockState : uint8_t { kSynchronising, kGood, kStale };
+
+struct NodeSnapshot {
+  std::string node;
+  std::string instance;
+  std::string version;
+  bool connected = false;
+  int64_t last_seen_unix_ns = 0;
+  ClockState clock_state = ClockState::kSynchronising;
+  // Correlator's monotonic clock minus the node's.
+  double clock_offset_seconds = 0;
+  double clock_error_bound_seconds = 0;
+  // Events taken from the node's probe since the correlator's start.
+  double events = 0;
+  double flows = 0;
+  // Everything not taken, by cause, since the probe's start; `lost` tells that an event was lost
+  // (an event gated as silence was not).
+  struct Drop {
+    std::string cause;
+    double count = 0;
+    bool lost = false;
+  };
+  std::vector<Drop> drops;
+  // Lost events / (events + lost events).
+  double lost_share = 0;
+};
+
+// Signature events by the pod they came from (the source of the flow).
+struct PodSignatures {
+  std::string pod;
+  double count = 0;
+};
+
+// Thread-safe.
+class NodeReader {
+ public:
+  virtual ~NodeReader() = default;
+
+  virtual std::vector<NodeSnapshot> Nodes() const = 0;
+  virtual std::vector<PodSignatures> Signatures() const = 0;
+  // Share lost on the way from any of these nodes: 1 - Π(1 - lost_share).
+  virtual double LostShare(const std::vector<std::string>& nodes) const = 0;
+  // Batches and events refused, by what was wrong with them, since the start.
+  virtual std::vector<std::pair<std::string, double>> Errors() const = 0;
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_INGEST_NODE_READER_H_

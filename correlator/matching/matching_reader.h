@@ -1,0 +1,36 @@
+// What readers may ask of the matching stage: counters, since the start.
+
+#ifndef CORRELATOR_MATCHING_MATCHING_READER_H_
+#define CORRELATOR_MATCHING_MATCHING_READER_H_
+
+#include <cstdint>
+
+namespace audio_latency::correlator {
+
+struct MatchingCounters {
+  uint64_t observations = 0;
+  // Pieces of audio seen at two or more points.
+  uint64_t matches = 0;
+  uint64_t unique_links = 0;
+  uint64_t lock_links = 0;
+  // Links that could not be told apart, so not reported.
+  uint64_t collisions = 0;
+  // Observations overwritten before they were decided.
+  uint64_t overwritten = 0;
+  // Observations that came later than the wait for stragglers allows, or are older than the window.
+  uint64_t late = 0;
+  uint64_t queue_full = 0;
+  uint64_t live_observations = 0;
+  uint64_t locks = 0;
+};
+
+// Thread-safe.
+class MatchingReader {
+ public:
+  virtual ~MatchingReader() = default;
+  virtual MatchingCounters Counters() const = 0;
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_MATCHING_MATCHING_READER_H_
