@@ -37,6 +37,8 @@ class ConfigParser {
   ConfigParser& operator=(const ConfigParser&) = delete;
 
   void AddString(std::string_view name, std::string_view help, std::string* target);
+  // Like AddString, but the value is shown nowhere: not in --help, an error or Effective.
+  void AddSecret(std::string_view name, std::string_view help, std::string* target);
   void AddBool(std::string_view name, std::string_view help, bool* target);
   // `least` and `most` are inclusive.
   void AddInteger(std::string_view name, std::string_view help, int64_t least, int64_t most,
@@ -74,6 +76,7 @@ class ConfigParser {
 std::map<std::string, std::string> ProcessEnvironment();
 
 // The one of `candidates` with the smallest edit distance to `text`, or "" when none is near.
+// Cases and '-' for '_' do not count.
 std::string Nearest(std::string_view text, std::span<const std::string> candidates);
 
 }  // namespace audio_latency

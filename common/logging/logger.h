@@ -39,8 +39,10 @@ class Logger {
   void Debug(std::string_view event_type, std::string_view message, const nlohmann::json& fields);
 };
 
-// Writes to standard output. `realtime` stamps the lines and must outlive the logger.
-std::unique_ptr<Logger> MakeJsonLogger(LogLevel level, const Clock& realtime);
+// Writes to `file_descriptor`, standard output unless told otherwise; it is not closed. `realtime`
+// stamps the lines and must outlive the logger. What is not UTF-8 is written as U+FFFD.
+std::unique_ptr<Logger> MakeJsonLogger(LogLevel level, const Clock& realtime,
+                                       int file_descriptor = 1);
 
 }  // namespace audio_latency
 

@@ -1,20 +1,25 @@
 // How signature events travel: columns, about 12 bytes an event, of which 8 are the signature.
 //
 // Each event names its flow by index into the batch's flow table. `fields` holds, for each event in
-// time order, as LEB128 varints unless said otherwise:
+// turn, as LEB128 varints unless said otherwise, first a head. Its lowest bit tells which of two:
 //
-//   head        flow_index << 3 | signed << 2 | marker << 1 | predicted
-//   time        zigzag of the difference to the event before (the first: to base_time_ns), in units
+//   continuation: the flow and the time are those of the event before, it is signed, and the flow
+//   is not RTP (several windows that one TCP segment completed). Nothing follows.
+//     head      (position - position of the flow's event before) << 1 | 1
+//
+//   full:
+//     head      flow_index << 4 | signed << 3 | marker << 2 | predicted << 1 | 0
+//     time      zigzag of the difference to the event before (the first: to base_time_ns), in units
 //               of kTimeUnitNs
-//   content     zigzag of position - position of the flow's event before (absent when predicted,
-//               which content events never are)
-//   RTP         unless predicted: position, rtp_timestamp (both zigzag of the difference to the
-//               flow's event before in the batch), payload_type (1 byte), payload_bytes
-//   RTP         always: level (1 byte)
+//     content   zigzag of position - position of the flow's event before
+//     RTP       unless predicted: position, rtp_timestamp (both zigzag of the difference to the
+//               flow's event before), payload_type (1 byte), payload_bytes
+//     RTP       always: level (1 byte)
 //
-// "Predicted" means: sequence number + 1, timestamp advanced by as much as between the two events
-// before, payload type and length unchanged. The state of the prediction starts from zero in each
-// batch, so that a batch can be decoded alone, twice or out of order.
+// "Predicted" means: sequence number + 1 modulo 2^16, timestamp advanced by as much as between the
+// two events before, payload type and length unchanged. Differences of positions and timestamps are
+// modulo 2^32. All that is remembered of a flow starts from zero in each batch, so that a batch can
+// be decoded alone, twice or out of order.
 
 #ifndef COMMON_WIRE_EVENT_COLUMNS_H_
 #define COMMON_WIRE_EVENT_COLUMNS_H_
@@ -24,15 +29,16 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "audio_latency/v1/probe.pb.h"
 
 namespace audio_latency::wire {
 
 // Resolution of time on the wire. Half of it is part of every error bar.
 inline constexpr int64_t kTimeUnitNs = 256;
-// Larger batches are refused.
+// Larger batches, and larger flow tables, are refused.
 inline constexpr uint32_t kMaxEventsPerBatch = 65536;
+// Times are from 0 to below this (146 years), so that sums of two never overflow.
+inline constexpr int64_t kTimeLimitNs = int64_t{1} << 62;
 
 // One signature event, its flow known from elsewhere.
 struct WireEvent {
@@ -44,6 +50,7 @@ struct WireEvent {
   uint32_t flow_index = 0;
   // TCP: sequence number of the window's first byte. RTP: sequence number.
   uint32_t position = 0;
+  // The rest travels for RTP only; other events come out with what is set here.
   uint32_t rtp_timestamp = 0;
   uint16_t payload_bytes = 0;
   uint8_t rtp_payload_type = 0;
@@ -55,14 +62,45 @@ struct WireEvent {
   friend bool operator==(const WireEvent&, const WireEvent&) = default;
 };
 
-// `flow_ids` is the batch's flow table and `flow_is_rtp` tells of each whether its events are RTP (1) or not (0).
-// Times are rounded to kTimeUnitNs. Events should be in time order (any order is encoded right).
-// INVALID_ARGUMENT when an index is outside the table or there are too many events.
+// What has been seen of a flow in the batch so far.
+struct FlowState {
+  uint32_t position = 0;
+  uint32_t rtp_timestamp = 0;
+  uint32_t rtp_timestamp_step = 0;
+  uint16_t payload_bytes = 0;
+  uint8_t rtp_payload_type = 0;
+};
+
+// Encodes batches, one after the other; keeps its memory from one to the next. Not thread-safe.
+class Encoder {
+ public:
+  // `flow_ids` is the batch's flow table and `flow_is_rtp` tells of each whether its events are RTP
+  // (1) or not (0). `columns` is overwritten. Times are rounded to kTimeUnitNs. Events should be in
+  // time order, those of one flow and time together (any order is encoded right).
+  // INVALID_ARGUMENT when an index is outside the table, a time outside 0 … kTimeLimitNs, or there
+  // are too many events or flows; `columns` is empty then.
+  absl::Status Encode(std::span<const WireEvent> events, std::span<const uint64_t> flow_ids,
+                      std::span<const uint8_t> flow_is_rtp, v1::EventColumns* columns);
+
+ private:
+  std::vector<FlowState> flows_;
+};
+
+// Decodes batches, one after the other; keeps its memory from one to the next. Not thread-safe.
+class Decoder {
+ public:
+  // Appends to `events`. `flow_is_rtp` is by index in the flow table, as for Encode. Every
+  // malformed input is refused with INVALID_ARGUMENT, and `events` is as before then.
+  absl::Status Decode(const v1::EventColumns& columns, std::span<const uint8_t> flow_is_rtp,
+                      std::vector<WireEvent>* events);
+
+ private:
+  std::vector<FlowState> flows_;
+};
+
+// The same with an Encoder or Decoder of their own.
 absl::Status Encode(std::span<const WireEvent> events, std::span<const uint64_t> flow_ids,
                     std::span<const uint8_t> flow_is_rtp, v1::EventColumns* columns);
-
-// Appends to `events`. `flow_is_rtp` is by index in the flow table, as for Encode. Every malformed
-// input is refused with INVALID_ARGUMENT, and `events` is as before then.
 absl::Status Decode(const v1::EventColumns& columns, std::span<const uint8_t> flow_is_rtp,
                     std::vector<WireEvent>* events);
 

@@ -1,0 +1,257 @@
+#include "common/wire/event_columns.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <string>
+
+#include "common/wire/varint.h"
+
+namespace audio_latency::wire {
+namespace {
+
+constexpr uint64_t kContinuation = 1;
+constexpr uint64_t kPredicted = 1 << 1;
+constexpr uint64_t kMarker = 1 << 2;
+constexpr uint64_t kSigned = 1 << 3;
+constexpr int kFlowIndexShift = 4;
+
+constexpr int64_t kTimeLimitUnits = kTimeLimitNs / kTimeUnitNs;
+
+int64_t ToUnits(int64_t time_ns) { return (time_ns + kTimeUnitNs / 2) / kTimeUnitNs; }
+
+uint32_t NextSequence(uint32_t position) { return (position + 1) & 0xffff; }
+
+uint64_t ZigzagDifference(uint32_t now, uint32_t before) {
+  return Zigzag(static_cast<int32_t>(now - before));
+}
+
+bool IsPredicted(const WireEvent& event, const FlowState& flow) {
+  return event.position == NextSequence(flow.position) &&
+         event.rtp_timestamp == flow.rtp_timestamp + flow.rtp_timestamp_step &&
+         event.rtp_payload_type == flow.rtp_payload_type &&
+         event.payload_bytes == flow.payload_bytes;
+}
+
+void Remember(const WireEvent& event, FlowState* flow) {
+  flow->position = event.position;
+  flow->rtp_timestamp_step = event.rtp_timestamp - flow->rtp_timestamp;
+  flow->rtp_timestamp = event.rtp_timestamp;
+  flow->payload_bytes = event.payload_bytes;
+  flow->rtp_payload_type = event.rtp_payload_type;
+}
+
+absl::Status CheckTables(size_t events, size_t flows, size_t flow_kinds) {
+  if (events > kMaxEventsPerBatch || flows > kMaxEventsPerBatch) {
+    return absl::InvalidArgumentError(
+        fmt::format("a batch of {} events in {} flows: at most {} of each are allowed", events,
+                    flows, kMaxEventsPerBatch));
+  }
+  if (flows != flow_kinds) {
+    return absl::InvalidArgumentError(
+        fmt::format("the flow table has {} flows, but the kind of {} is told", flows, flow_kinds));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Malformed(uint32_t event, std::string_view what) {
+  return absl::InvalidArgumentError(fmt::format("malformed batch: event {}: {}", event, what));
+}
+
+void AppendRtp(const WireEvent& event, bool predicted, FlowState* flow, std::string* out) {
+  if (!predicted) {
+    AppendVarint(ZigzagDifference(event.position, flow->position), out);
+    AppendVarint(ZigzagDifference(event.rtp_timestamp, flow->rtp_timestamp), out);
+    out->push_back(static_cast<char>(event.rtp_payload_type));
+    AppendVarint(event.payload_bytes, out);
+  }
+  out->push_back(static_cast<char>(event.level));
+  Remember(event, flow);
+}
+
+// The reader's failure is looked at by the caller, once an event.
+void ReadRtp(bool predicted, FlowState* flow, ByteReader* reader, WireEvent* event) {
+  if (predicted) {
+    event->position = NextSequence(flow->position);
+    event->rtp_timestamp = flow->rtp_timestamp + flow->rtp_timestamp_step;
+    event->rtp_payload_type = flow->rtp_payload_type;
+    event->payload_bytes = flow->payload_bytes;
+  } else {
+    event->position = flow->position + static_cast<uint32_t>(Unzigzag(reader->Varint()));
+    event->rtp_timestamp = flow->rtp_timestamp + static_cast<uint32_t>(Unzigzag(reader->Varint()));
+    event->rtp_payload_type = reader->Byte();
+    const uint64_t payload_bytes = reader->Varint();
+    if (payload_bytes > std::numeric_limits<uint16_t>::max()) {
+      reader->Fail();
+    }
+    event->payload_bytes = static_cast<uint16_t>(payload_bytes);
+  }
+  event->level = reader->Byte();
+  Remember(*event, flow);
+}
+
+}  // namespace
+
+absl::Status Encoder::Encode(std::span<const WireEvent> events, std::span<const uint64_t> flow_ids,
+                             std::span<const uint8_t> flow_is_rtp, v1::EventColumns* columns) {
+  columns->Clear();
+  if (absl::Status status = CheckTables(events.size(), flow_ids.size(), flow_is_rtp.size());
+      !status.ok()) {
+    return status;
+  }
+  for (const WireEvent& event : events) {
+    if (event.flow_index >= flow_ids.size() || event.time_ns < 0 ||
+        ToUnits(event.time_ns) >= kTimeLimitUnits) {
+      return absl::InvalidArgumentError(
+          fmt::format("event at {} ns of flow {}: the batch has {} flows, times are from 0 to {}",
+                      event.time_ns, event.flow_index, flow_ids.size(), kTimeLimitNs));
+    }
+  }
+  if (events.empty()) {
+    return absl::OkStatus();
+  }
+  flows_.assign(flow_ids.size(), FlowState());
+  columns->mutable_flow_ids()->Add(flow_ids.begin(), flow_ids.end());
+  columns->set_event_count(static_cast<uint32_t>(events.size()));
+  columns->mutable_signatures()->Reserve(static_cast<int>(events.size()));
+  std::string* out = columns->mutable_fields();
+  out->reserve(events.size() * 4);
+
+  int64_t units_before = ToUnits(events[0].time_ns);
+  columns->set_base_time_ns(units_before * kTimeUnitNs);
+  uint32_t flow_before = std::numeric_limits<uint32_t>::max();
+  for (const WireEvent& event : events) {
+    FlowState& flow = flows_[event.flow_index];
+    const int64_t units = ToUnits(event.time_ns);
+    const bool is_rtp = flow_is_rtp[event.flow_index] != 0;
+    if (event.is_signed) {
+      columns->mutable_signatures()->AddAlreadyReserved(event.signature);
+    }
+    if (!is_rtp && event.is_signed && event.flow_index == flow_before && units == units_before) {
+      const uint32_t ahead = event.position - flow.position;
+      AppendVarint(uint64_t{ahead} << 1 | kContinuation, out);
+      flow.position = event.position;
+      continue;
+    }
+    const bool predicted = is_rtp && IsPredicted(event, flow);
+    AppendVarint(uint64_t{event.flow_index} << kFlowIndexShift | (event.is_signed ? kSigned : 0) |
+                     (is_rtp && event.rtp_marker ? kMarker : 0) | (predicted ? kPredicted : 0),
+                 out);
+    AppendVarint(Zigzag(units - units_before), out);
+    if (is_rtp) {
+      AppendRtp(event, predicted, &flow, out);
+    } else {
+      AppendVarint(ZigzagDifference(event.position, flow.position), out);
+      flow.position = event.position;
+    }
+    units_before = units;
+    flow_before = event.flow_index;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Decoder::Decode(const v1::EventColumns& columns, std::span<const uint8_t> flow_is_rtp,
+                             std::vector<WireEvent>* events) {
+  const uint32_t count = columns.event_count();
+  const auto flow_count = static_cast<uint32_t>(columns.flow_ids_size());
+  if (absl::Status status = CheckTables(count, flow_count, flow_is_rtp.size()); !status.ok()) {
+    return status;
+  }
+  // Each event has a byte at least; this also bounds what a lying count makes us allocate.
+  if (count > columns.fields().size()) {
+    return absl::InvalidArgumentError(
+        fmt::format("malformed batch: {} events in {} bytes", count, columns.fields().size()));
+  }
+  if (columns.base_time_ns() < 0 || columns.base_time_ns() >= kTimeLimitNs) {
+    return absl::InvalidArgumentError(
+        fmt::format("malformed batch: base time {} ns", columns.base_time_ns()));
+  }
+  flows_.assign(flow_count, FlowState());
+  const size_t size_before = events->size();
+  events->resize(size_before + count);
+  WireEvent* const decoded = events->data() + size_before;
+
+  const auto* bytes = reinterpret_cast<const uint8_t*>(columns.fields().data());
+  ByteReader reader(bytes, bytes + columns.fields().size());
+  const uint64_t* next_signature = columns.signatures().data();
+  const uint64_t* const signatures_end = next_signature + columns.signatures_size();
+  int64_t units = 0;
+  uint32_t flow_index = 0;
+  absl::Status status;
+  for (uint32_t i = 0; i < count; ++i) {
+    WireEvent& event = decoded[i];
+    const uint64_t head = reader.Varint();
+    if ((head & kContinuation) != 0) {
+      const uint64_t ahead = head >> 1;
+      if (i == 0 || flow_is_rtp[flow_index] != 0 || ahead > std::numeric_limits<uint32_t>::max() ||
+          next_signature == signatures_end) {
+        status = Malformed(i, "it continues what is not there");
+        break;
+      }
+      FlowState& flow = flows_[flow_index];
+      flow.position += static_cast<uint32_t>(ahead);
+      event.position = flow.position;
+      event.is_signed = true;
+      event.signature = *next_signature++;
+    } else {
+      const uint64_t index = head >> kFlowIndexShift;
+      if (index >= flow_count) {
+        status = Malformed(i, "its flow is not in the table");
+        break;
+      }
+      flow_index = static_cast<uint32_t>(index);
+      // Both are below 2^63 in magnitude, and the sum is bounded before it is used again.
+      const int64_t step = Unzigzag(reader.Varint());
+      if (step < -kTimeLimitUnits || step > kTimeLimitUnits || units + step < -kTimeLimitUnits ||
+          units + step > kTimeLimitUnits) {
+        status = Malformed(i, "its time is out of range");
+        break;
+      }
+      units += step;
+      if ((head & kSigned) != 0) {
+        if (next_signature == signatures_end) {
+          status = Malformed(i, "its signature is missing");
+          break;
+        }
+        event.is_signed = true;
+        event.signature = *next_signature++;
+      }
+      FlowState& flow = flows_[flow_index];
+      if (flow_is_rtp[flow_index] != 0) {
+        event.rtp_marker = (head & kMarker) != 0;
+        ReadRtp((head & kPredicted) != 0, &flow, &reader, &event);
+      } else if ((head & (kMarker | kPredicted)) != 0) {
+        reader.Fail();  // only RTP has these
+      } else {
+        flow.position += static_cast<uint32_t>(Unzigzag(reader.Varint()));
+        event.position = flow.position;
+      }
+    }
+    event.flow_index = flow_index;
+    event.time_ns = columns.base_time_ns() + units * kTimeUnitNs;
+    if (reader.failed() || event.time_ns < 0 || event.time_ns >= kTimeLimitNs) {
+      status = Malformed(i, reader.failed() ? "it is cut short or contradicts itself"
+                                            : "its time is out of range");
+      break;
+    }
+  }
+  if (status.ok() && (!reader.at_end() || next_signature != signatures_end)) {
+    status = Malformed(count, "there are bytes or signatures left over");
+  }
+  if (!status.ok()) {
+    events->resize(size_before);
+  }
+  return status;
+}
+
+absl::Status Encode(std::span<const WireEvent> events, std::span<const uint64_t> flow_ids,
+                    std::span<const uint8_t> flow_is_rtp, v1::EventColumns* columns) {
+  return Encoder().Encode(events, flow_ids, flow_is_rtp, columns);
+}
+
+absl::Status Decode(const v1::EventColumns& columns, std::span<const uint8_t> flow_is_rtp,
+                    std::vector<WireEvent>* events) {
+  return Decoder().Decode(columns, flow_is_rtp, events);
+}
+
+}  // namespace audio_latency::wire
