@@ -8,16 +8,7 @@
 #define BPF_CAPTURE_ABI_H_
 
 #ifndef __bpf__
-#include <stdint.h>
-typedef uint8_t __u8_abi;
-typedef uint16_t __u16_abi;
-typedef uint32_t __u32_abi;
-typedef uint64_t __u64_abi;
-#else
-typedef __u8 __u8_abi;
-typedef __u16 __u16_abi;
-typedef __u32 __u32_abi;
-typedef __u64 __u64_abi;
+#include <linux/types.h>
 #endif
 
 #ifdef __cplusplus
@@ -43,14 +34,17 @@ enum capture_algorithm {
 
 /* Fixed when the program is loaded (.rodata); the verifier removes what it switches off. */
 struct capture_config {
-	__u64_abi seed;
+	/* The cluster's key: without it a signature tells nothing. */
+	__u64 seed;
+	/* Made from the seed by capture_config_make (capture_layout.h). */
+	__u64 anchor_key;
 	/* Signature window, in bytes of the difference stream. */
-	__u32_abi window_bytes;
+	__u32 window_bytes;
 	/* One anchor in 2^rate_bits bytes. */
-	__u32_abi rate_bits;
+	__u32 rate_bits;
 	/* Root mean square, as 16-bit samples, below which audio is silence; 0: no such test. */
-	__u32_abi silence_threshold;
-	__u32_abi algorithm; /* enum capture_algorithm */
+	__u32 silence_threshold;
+	__u32 algorithm; /* enum capture_algorithm */
 };
 
 enum capture_direction {
@@ -77,27 +71,27 @@ enum capture_signature_kind {
  * all numbers are in host order.
  */
 struct signature_event {
-	__u64_abi signature;
-	__u64_abi time_ns; /* CLOCK_MONOTONIC when the packet that completed it passed */
-	__u8_abi source_address[16];
-	__u8_abi destination_address[16];
-	__u16_abi source_port;
-	__u16_abi destination_port;
-	__u32_abi interface_index;
-	__u8_abi direction; /* enum capture_direction */
-	__u8_abi transport; /* IP protocol number: 6 or 17 */
-	__u8_abi kind; /* enum capture_signature_kind */
-	__u8_abi flags;
+	__u64 signature;
+	__u64 time_ns; /* CLOCK_MONOTONIC when the packet that completed it passed */
+	__u8 source_address[16];
+	__u8 destination_address[16];
+	__u16 source_port;
+	__u16 destination_port;
+	__u32 interface_index;
+	__u8 direction; /* enum capture_direction */
+	__u8 transport; /* IP protocol number: 6 or 17 */
+	__u8 kind; /* enum capture_signature_kind */
+	__u8 flags;
 	/* TCP: sequence number of the window's first byte. RTP: sequence number of the packet. */
-	__u32_abi position;
+	__u32 position;
 	/* TCP: sequence number of the stream's first byte, when known. */
-	__u32_abi initial_sequence;
-	__u32_abi rtp_ssrc;
-	__u32_abi rtp_timestamp;
-	__u16_abi payload_bytes; /* RTP: payload without header, extension and padding */
-	__u8_abi rtp_payload_type;
-	__u8_abi level; /* -dBov, 0 to 127 (RFC 6464); CAPTURE_LEVEL_UNKNOWN */
-	__u32_abi reserved;
+	__u32 initial_sequence;
+	__u32 rtp_ssrc;
+	__u32 rtp_timestamp;
+	__u16 payload_bytes; /* RTP: payload without header, extension and padding */
+	__u8 rtp_payload_type;
+	__u8 level; /* -dBov, 0 to 127 (RFC 6464); CAPTURE_LEVEL_UNKNOWN */
+	__u32 reserved;
 };
 
 CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has no holes");

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The way of one packet, from its first byte to its signature events: the same code in the kernel
+ * and in user space. Who includes this provides, before it:
+ *
+ *   capture_packet                   the type of a packet
+ *   capture_configuration            struct capture_config, constant while the program runs
+ *   capture_count(scratch, cause)    counts an enum capture_counter
+ *   capture_data, _end, _bytes(packet)  its first bytes, their end, and its length in all
+ *   capture_load(packet, …)          copies bytes of the packet; 0 when it could
+ *   capture_flow(scratch)            the state of scratch->key, made if need be; NULL: no room
+ *   capture_flow_lock/unlock(flow)   lock gives 0 when another CPU holds it
+ *   capture_emit(scratch)            puts scratch->event out
+ *   capture_port_wanted(scratch, s, d)  the port filter
+ *
+ * The shape is what the verifier takes cheaply: anchors are first only recorded, a block at a time,
+ * then signed in a second loop, and every loop over bytes is a function that it looks at once.
+ * Counts live in memory, not in registers, so that its states meet again after each branch.
+ */
+#ifndef BPF_CAPTURE_CORE_H_
+#define BPF_CAPTURE_CORE_H_
+
+#include "scratch.h"
+
+/* Records the anchors among the 32 windows that begin at buffer[from …]. */
+CAPTURE_FUNCTION int scan_block(struct capture_scratch *scratch, __u32 from)
+{
+	__u64 limit, key;
+	const __u8 *b;
+	int i;
+
+	if (!scratch)
+		return 0;
+	limit = 1ULL << (64 - capture_configuration.rate_bits);
+	key = capture_configuration.anchor_key;
+	from &= BUFFER_MASK;
+	b = scratch->buffer + from;
+	CAPTURE_UNROLL
+	for (i = 0; i < SCAN_BLOCK_BYTES; i++) {
+		if (anchor_mix(difference64(b + i), key) < limit) {
+			__u32 count = scratch->anchor_count;
+
+			if (from + i <= scratch->scan_to) {
+				scratch->anchors[count & ANCHORS_MASK] = (__u16)(from + i);
+				scratch->anchor_count = count + 1;
+			}
+		}
+	}
+	return 0;
+}
+
+/* Records the anchors of all windows from scan_from to scan_to. */
+CAPTURE_FUNCTION int scan_chunk(struct capture_scratch *scratch)
+{
+	__u32 from, to;
+	int i;
+
+	if (!scratch)
+		return 0;
+	scratch->anchor_count = 0;
+	from = scratch->scan_from;
+	to = scratch->scan_to;
+	for (i = 0; i < (CHUNK_BYTES + CAPTURE_TAIL_MAX_BYTES) / SCAN_BLOCK_BYTES + 1; i++) {
+		if (from > to)
+			break;
+		scan_block(scratch, from);
+		from += SCAN_BLOCK_BYTES;
+	}
+	return 0;
+}
+
+/* Counts new values among up to 64 bytes from buffer[at] on: 1 when the gate is passed. */
+CAPTURE_FUNCTION int distinct_block(struct capture_scratch *scratch, __u32 at, __u32 bytes,
+				    int is_difference)
+{
+	const __u8 *b;
+	__u32 i;
+
+	if (!scratch)
+		return 0;
+	b = scratch->buffer + (at & BUFFER_MASK);
+	for (i = 0; i < GATE_BLOCK_BYTES; i++) {
+		volatile __u32 *count;
+		__u64 bit, *word;
+		__u8 value;
+
+		if (i >= bytes)
+			break;
+		value = is_difference ? difference8(b + i) : b[i];
+		bit = 1ULL << (value & 63);
+		word = &scratch->distinct[value >> 6];
+		if (!(*word & bit)) {
+			*word |= bit;
+			/* Volatile: the count must not become a register that the verifier knows. */
+			count = (volatile __u32 *)&scratch->distinct_count;
+			*count = *count + 1;
+			if (*count > DISTINCT_GATE)
+				return 1;
+		}
+	}
+	return 0;
+}
+
+/* 1 when `bytes` bytes from buffer[at] on (of the difference stream, or plain) are of few values. */
+CAPTURE_FUNCTION int has_few_distinct(struct capture_scratch *scratch, __u32 at, __u32 bytes,
+				      int is_difference)
+{
+	__u32 i;
+
+	if (!scratch)
+		return 1;
+	scratch->distinct[0] = 0;
+	scratch->distinct[1] = 0;
+	scratch->distinct[2] = 0;
+	scratch->distinct[3] = 0;
+	scratch->distinct_count = 0;
+	for (i = 0; i < READ_MAX_BYTES; i += GATE_BLOCK_BYTES) {
+		if (i >= bytes)
+			break;
+		if (distinct_block(scratch, at + i, bytes - i, is_difference))
+			return 0;
+	}
+	return 1;
+}
+
+/* Adds the power of up to 64 bytes from buffer[at] on to power_sum: 1 when the limit is reached. */
+CAPTURE_FUNCTION int power_block(struct capture_scratch *scratch, __u32 at, __u32 bytes,
+				 __u32 reading)
+{
+	__u64 limit, sum;
+	const __u8 *b;
+	__u32 i;
+
+	if (!scratch)
+		return 1;
+	b = scratch->buffer + (at & BUFFER_MASK);
+	limit = scratch->power_limit;
+	sum = scratch->power_sum;
+	if (reading == LEVEL_PCM16) {
+		for (i = 0; i < GATE_BLOCK_BYTES; i += 2) {
+			if (i + 2 > bytes)
+				break;
+			sum += square(pcm16_magnitude(load16(b + i)));
+			if (sum >= limit)
+				return 1;
+		}
+	} else if (reading == LEVEL_MU_LAW) {
+		for (i = 0; i < GATE_BLOCK_BYTES; i++) {
+			if (i >= bytes)
+				break;
+			sum += square(mu_law_magnitude(b[i]));
+			if (sum >= limit)
+				return 1;
+		}
+	} else {
+		for (i = 0; i < GATE_BLOCK_BYTES; i++) {
+			if (i >= bytes)
+				break;
+			sum += square(a_law_magnitude(b[i]));
+			if (sum >= limit)
+				return 1;
+		}
+	}
+	scratch->power_sum = sum;
+	return 0;
+}
+
+/* 1 when the root mean square of `bytes` bytes from buffer[at] on is below the threshold. */
+CAPTURE_FUNCTION int is_quiet(struct capture_scratch *scratch, __u32 at, __u32 bytes, __u32 reading)
+{
+	__u64 threshold = capture_configuration.silence_threshold;
+	__u32 i;
+
+	if (!scratch)
+		return 1;
+	scratch->power_limit =
+		threshold * threshold * (reading == LEVEL_PCM16 ? bytes / 2 : bytes);
+	scratch->power_sum = 0;
+	/* Stops at the first samples that settle it: loud audio costs next to nothing. */
+	for (i = 0; i < READ_MAX_BYTES; i += GATE_BLOCK_BYTES) {
+		if (i >= bytes)
+			break;
+		if (power_block(scratch, at + i, bytes - i, reading))
+			return 0;
+	}
+	return 1;
+}
+
+/* 1 when the raw bytes from buffer[at] on are silence in any reading of them. */
+static __always_inline int is_silence(struct capture_scratch *scratch, __u32 at, __u32 bytes)
+{
+	if (capture_configuration.silence_threshold == 0)
+		return 0;
+	return is_quiet(scratch, at, bytes, LEVEL_PCM16) ||
+	       is_quiet(scratch, at + 1, bytes - 1, LEVEL_PCM16) ||
+	       is_quiet(scratch, at, bytes, LEVEL_MU_LAW) ||
+	       is_quiet(scratch, at, bytes, LEVEL_A_LAW);
+}
+
+/* Gates of the window at buffer[at]: 0 when it may be signed, else it is counted why not. */
+static __always_inline int gate_window(struct capture_scratch *scratch, __u32 at)
+{
+	__u32 window_bytes = capture_configuration.window_bytes;
+
+	if (anchor_is_flat(difference64(scratch->buffer + (at & BUFFER_MASK))) ||
+	    has_few_distinct(scratch, at, window_bytes, 1)) {
+		capture_count(scratch, CAPTURE_COUNTER_GATE_DISTINCT);
+		return 1;
+	}
+	if (is_silence(scratch, at + DIFFERENCE_BYTES, window_bytes)) {
+		capture_count(scratch, CAPTURE_COUNTER_GATE_SILENCE);
+		return 1;
+	}
+	return 0;
+}
+
+/* Signs the window at buffer[at] and puts the event out. */
+CAPTURE_FUNCTION int sign_window(struct capture_scratch *scratch, __u32 at)
+{
+	const __u8 *b;
+
+	if (!scratch)
+		return 0;
+	at &= BUFFER_MASK;
+	if (gate_window(scratch, at))
+		return 0;
+	b = scratch->buffer + at;
+	scratch->event.signature =
+		signature_of(b, capture_configuration.window_bytes, CAPTURE_WINDOW_MAX_BYTES,
+			     capture_configuration.algorithm, capture_configuration.seed, 1);
+	scratch->event.position = scratch->buffer_sequence + at + DIFFERENCE_BYTES;
+	capture_emit(scratch);
+	return 0;
+}
+
+/* Signs all windows that scan_chunk recorded. */
+CAPTURE_FUNCTION int sign_anchors(struct capture_scratch *scratch)
+{
+	__u32 i;
+
+	if (!scratch)
+		return 0;
+	if (scratch->anchor_count > ANCHORS_MAX) {
+		capture_count(scratch, CAPTURE_COUNTER_ANCHORS_OVERFLOW);
+		scratch->anchor_count = ANCHORS_MAX;
+	}
+	for (i = 0; i < ANCHORS_MAX; i++) {
+		if (i >= scratch->anchor_count)
+			break;
+		sign_window(scratch, scratch->anchors[i & ANCHORS_MASK]);
+	}
+	return 0;
+}
+
+/* Copies `room` bytes (a multiple of 8) by words. */
+static __always_inline void copy_words(__u8 *to, const __u8 *from, __u32 room)
+{
+	__u32 i;
+
+	for (i = 0; i < CAPTURE_TAIL_MAX_BYTES; i += 8) {
+		if (i >= room)
+			break;
+		store64(to + i, load64(from + i));
+	}
+}
+
+/*
+ * Signs scratch->stream: chunk after chunk of the packet, behind the tail that lies in the first
+ * `room` bytes of the buffer, and leaves the new tail there. 0 when all could be read.
+ */
+CAPTURE_FUNCTION int sign_chunks(capture_packet *packet, struct capture_scratch *scratch)
+{
+	const __u32 room = capture_tail_room(capture_configuration.window_bytes);
+	const __u32 raw_window_bytes = capture_configuration.window_bytes + DIFFERENCE_BYTES;
+	struct stream_part *part;
+	__u32 chunk_bytes, from;
+	int i;
+
+	if (!packet || !scratch)
+		return 1;
+	part = &scratch->part;
+	for (i = 0; i < CHUNKS_MAX; i++) {
+		if (part->bytes == 0)
+			break;
+		chunk_bytes = part->bytes < CHUNK_BYTES ? part->bytes : CHUNK_BYTES;
+		if (capture_load(packet, part->offset, scratch->buffer + room, chunk_bytes))
+			return 1;
+		if (part->tail_bytes + chunk_bytes >= raw_window_bytes) {
+			/* Windows that end in the chunk: the tail alone holds one byte too few. */
+			scratch->scan_from = room - (part->tail_bytes < raw_window_bytes - 1 ?
+							     part->tail_bytes :
+							     raw_window_bytes - 1);
+			scratch->scan_to = room + chunk_bytes - raw_window_bytes;
+			scratch->buffer_sequence = part->sequence - room;
+			scan_chunk(scratch);
+			sign_anchors(scratch);
+		}
+		part->offset += chunk_bytes;
+		part->sequence += chunk_bytes;
+		part->bytes -= chunk_bytes;
+		part->tail_bytes += chunk_bytes;
+		if (part->tail_bytes > room)
+			part->tail_bytes = room;
+		from = chunk_bytes & BUFFER_MASK;
+		copy_words(scratch->buffer, scratch->buffer + from, room);
+	}
+	return 0;
+}
+
+/*
+ * Signs `bytes` bytes of the packet from `offset` on, which follow the flow's tail; `sequence` is
+ * the first one's. Leaves the new tail in the flow.
+ */
+static __always_inline void sign_stream(capture_packet *packet, struct capture_scratch *scratch,
+					struct flow_state *flow, __u32 offset, __u32 bytes,
+					__u32 sequence)
+{
+	const __u32 room = capture_tail_room(capture_configuration.window_bytes);
+
+	copy_words(scratch->buffer, flow->tail, room);
+	scratch->part.offset = offset;
+	scratch->part.bytes = bytes;
+	scratch->part.sequence = sequence;
+	scratch->part.tail_bytes = flow->tail_bytes;
+	if (sign_chunks(packet, scratch)) {
+		flow->tail_bytes = 0;
+		capture_count(scratch, CAPTURE_COUNTER_LOAD_FAILED);
+		return;
+	}
+	copy_words(flow->tail, scratch->buffer, room);
+	flow->tail_bytes = scratch->part.tail_bytes;
+}
+
+static __always_inline void capture_tcp(capture_packet *packet, struct capture_scratch *scratch,
+					const struct transport *transport)
+{
+	struct flow_state *flow;
+	__u32 skip_bytes;
+	int gap, result;
+
+	if (transport->payload_bytes == 0 && !(transport->tcp_flags & TCP_FLAG_SYN)) {
+		capture_count(scratch, CAPTURE_COUNTER_NO_PAYLOAD);
+		return;
+	}
+	flow = capture_flow(scratch);
+	if (!flow) {
+		capture_count(scratch, CAPTURE_COUNTER_FLOW_TABLE_FULL);
+		return;
+	}
+	if (!capture_flow_lock(flow)) {
+		capture_count(scratch, CAPTURE_COUNTER_FLOW_BUSY);
+		return;
+	}
+	result = tcp_accept(flow, transport->tcp_sequence, transport->tcp_flags,
+			    transport->payload_bytes, &skip_bytes, &gap);
+	if (gap)
+		capture_count(scratch, CAPTURE_COUNTER_TCP_GAP);
+	if (result == TCP_IN_ORDER) {
+		scratch->event.kind = CAPTURE_SIGNATURE_CONTENT;
+		scratch->event.flags = CAPTURE_EVENT_SIGNED;
+		scratch->event.initial_sequence = 0;
+		if (flow->flags & FLOW_INITIAL_SEQUENCE_KNOWN) {
+			scratch->event.flags |= CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN;
+			scratch->event.initial_sequence = flow->initial_sequence;
+		}
+		scratch->event.rtp_ssrc = 0;
+		scratch->event.rtp_timestamp = 0;
+		scratch->event.rtp_payload_type = 0;
+		scratch->event.payload_bytes = 0;
+		scratch->event.level = CAPTURE_LEVEL_UNKNOWN;
+		sign_stream(packet, scratch, flow, transport->payload_offset + skip_bytes,
+			    transport->payload_bytes - skip_bytes,
+			    flow->next_sequence - transport->payload_bytes + skip_bytes);
+	} else {
+		capture_count(scratch, (enum capture_counter)result);
+	}
+	capture_flow_unlock(flow);
+}
+
+/* Level of the G.711 payload in the buffer, from every fourth of its first 512 samples. */
+CAPTURE_FUNCTION int g711_level(struct capture_scratch *scratch, __u32 bytes, int is_mu_law)
+{
+	__u64 sum = 0;
+	__u32 i, count = 0;
+
+	if (!scratch)
+		return CAPTURE_LEVEL_UNKNOWN;
+	for (i = 0; i < G711_LEVEL_MAX_BYTES; i += 4) {
+		if (i >= bytes)
+			break;
+		sum += square(is_mu_law ? mu_law_magnitude(scratch->buffer[i]) :
+					  a_law_magnitude(scratch->buffer[i]));
+		count++;
+	}
+	return level_of_mean_square(count ? sum / count : 0);
+}
+
+/* Signature of the payload at the buffer's begin. */
+CAPTURE_FUNCTION int hash_payload(struct capture_scratch *scratch, __u32 bytes)
+{
+	if (!scratch)
+		return 0;
+	scratch->event.signature =
+		signature_of(scratch->buffer, bytes, READ_MAX_BYTES, capture_configuration.algorithm,
+			     capture_configuration.seed ^ RTP_PAYLOAD_SEED, 0);
+	return 0;
+}
+
+/* Signs the RTP payload in the buffer; every packet gives an event, for the stream's quality. */
+CAPTURE_FUNCTION int sign_rtp_payload(struct capture_scratch *scratch)
+{
+	__u8 payload_type;
+	__u32 bytes;
+
+	if (!scratch)
+		return 0;
+	bytes = scratch->event.payload_bytes;
+	payload_type = scratch->event.rtp_payload_type;
+	/* The level of other codecs is not to be had without decoding. */
+	scratch->event.level = CAPTURE_LEVEL_UNKNOWN;
+	if (payload_type == RTP_PAYLOAD_TYPE_PCMU || payload_type == RTP_PAYLOAD_TYPE_PCMA)
+		scratch->event.level = (__u8)g711_level(scratch, bytes,
+							payload_type == RTP_PAYLOAD_TYPE_PCMU);
+	if (bytes < RTP_PAYLOAD_MIN_BYTES) {
+		capture_count(scratch, CAPTURE_COUNTER_RTP_TOO_SHORT);
+	} else if (has_few_distinct(scratch, 0, bytes, 0)) {
+		capture_count(scratch, CAPTURE_COUNTER_GATE_DISTINCT);
+	} else if (is_silence(scratch, 0, bytes)) {
+		capture_count(scratch, CAPTURE_COUNTER_GATE_SILENCE);
+	} else {
+		scratch->event.flags |= CAPTURE_EVENT_SIGNED;
+		hash_payload(scratch, bytes);
+	}
+	capture_emit(scratch);
+	return 0;
+}
+
+static __always_inline void capture_rtp(capture_packet *packet, struct capture_scratch *scratch,
+					const struct transport *transport)
+{
+	struct rtp_header rtp;
+	struct flow_state *flow;
+	enum rtp_verdict verdict;
+	__u32 header_bytes, bytes;
+	__u8 bounds[4];
+
+	if (transport->payload_bytes < RTP_HEADER_BYTES ||
+	    capture_load(packet, transport->payload_offset, scratch->buffer, RTP_HEADER_BYTES) ||
+	    !rtp_parse(scratch->buffer, transport->payload_bytes, &rtp)) {
+		capture_count(scratch, CAPTURE_COUNTER_NOT_RTP);
+		return;
+	}
+	header_bytes = rtp.header_bytes;
+	if (rtp.has_extension) {
+		if (header_bytes + 4 > transport->payload_bytes ||
+		    capture_load(packet, transport->payload_offset + header_bytes, bounds, 4)) {
+			capture_count(scratch, CAPTURE_COUNTER_NOT_RTP);
+			return;
+		}
+		header_bytes += 4 + capture_ntohs(load16(bounds + 2)) * 4;
+		if (header_bytes > transport->payload_bytes) {
+			capture_count(scratch, CAPTURE_COUNTER_NOT_RTP);
+			return;
+		}
+	}
+	bytes = transport->payload_bytes - header_bytes;
+	if (rtp.has_padding) {
+		if (capture_load(packet, transport->payload_offset + transport->payload_bytes - 1, bounds,
+				 1) ||
+		    bounds[0] == 0 || bounds[0] > bytes) {
+			capture_count(scratch, CAPTURE_COUNTER_NOT_RTP);
+			return;
+		}
+		bytes -= bounds[0];
+	}
+	if (bytes > CHUNK_BYTES) {
+		capture_count(scratch, CAPTURE_COUNTER_PACKET_TOO_LONG);
+		return;
+	}
+	scratch->key.rtp_ssrc = rtp.ssrc;
+	flow = capture_flow(scratch);
+	if (!flow) {
+		capture_count(scratch, CAPTURE_COUNTER_FLOW_TABLE_FULL);
+		return;
+	}
+	if (!capture_flow_lock(flow)) {
+		capture_count(scratch, CAPTURE_COUNTER_FLOW_BUSY);
+		return;
+	}
+	verdict = rtp_accept(&flow->rtp, rtp.sequence);
+	capture_flow_unlock(flow);
+	if (verdict != RTP_ACCEPTED) {
+		capture_count(scratch, verdict == RTP_REPEATED ? CAPTURE_COUNTER_RTP_DUPLICATE :
+								 CAPTURE_COUNTER_RTP_PROBATION);
+		return;
+	}
+	if (bytes && capture_load(packet, transport->payload_offset + header_bytes, scratch->buffer,
+				  bytes)) {
+		capture_count(scratch, CAPTURE_COUNTER_LOAD_FAILED);
+		return;
+	}
+	scratch->event.signature = 0;
+	scratch->event.kind = CAPTURE_SIGNATURE_RTP_PAYLOAD;
+	scratch->event.flags = rtp.marker ? CAPTURE_EVENT_RTP_MARKER : 0;
+	scratch->event.position = rtp.sequence;
+	scratch->event.initial_sequence = 0;
+	scratch->event.rtp_ssrc = rtp.ssrc;
+	scratch->event.rtp_timestamp = rtp.timestamp;
+	scratch->event.rtp_payload_type = rtp.payload_type;
+	scratch->event.payload_bytes = (__u16)bytes;
+	sign_rtp_payload(scratch);
+}
+
+/*
+ * Finds the packet's payload into scratch->network and scratch->transport. PARSE_OK, or the cause
+ * for leaving the packet alone.
+ */
+CAPTURE_FUNCTION int find_payload(capture_packet *packet, struct capture_scratch *scratch)
+{
+	const __u8 *data, *end;
+	int result;
+
+	if (!packet || !scratch)
+		return CAPTURE_COUNTER_MALFORMED;
+	data = capture_data(packet);
+	end = capture_end(packet);
+	result = parse_network(data, end, capture_bytes(packet), &scratch->network);
+	if (result != PARSE_OK)
+		return result;
+	result = parse_ports(data, end, &scratch->network, &scratch->transport);
+	if (result != PARSE_OK)
+		return result;
+	if (!capture_port_wanted(scratch, scratch->transport.source_port,
+				 scratch->transport.destination_port))
+		return CAPTURE_COUNTER_PORT_FILTERED;
+	result = parse_transport(data, end, &scratch->network, &scratch->transport);
+	if (result != PARSE_OK)
+		return result;
+	return parse_addresses(data, end, &scratch->network, scratch->key.source_address,
+			       scratch->key.destination_address);
+}
+
+/* Looks one packet through; `time_ns` is when it passed. */
+static __always_inline void capture_packet_payload(capture_packet *packet,
+						   struct capture_scratch *scratch, __u64 time_ns,
+						   __u32 interface_index, __u8 direction)
+{
+	struct transport *transport = &scratch->transport;
+
+	scratch->key.source_port = transport->source_port;
+	scratch->key.destination_port = transport->destination_port;
+	scratch->key.interface_index = interface_index;
+	scratch->key.rtp_ssrc = 0;
+	scratch->key.direction = direction;
+	scratch->key.transport = scratch->network.transport;
+	scratch->key.reserved = 0;
+	copy_words(scratch->event.source_address, scratch->key.source_address, 32);
+	scratch->event.source_port = transport->source_port;
+	scratch->event.destination_port = transport->destination_port;
+	scratch->event.time_ns = time_ns;
+	scratch->event.interface_index = interface_index;
+	scratch->event.direction = direction;
+	scratch->event.transport = scratch->network.transport;
+	scratch->event.reserved = 0;
+	if (scratch->network.transport == TRANSPORT_TCP)
+		capture_tcp(packet, scratch, transport);
+	else
+		capture_rtp(packet, scratch, transport);
+}
+
+#endif /* BPF_CAPTURE_CORE_H_ */

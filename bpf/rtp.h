@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* RTP (RFC 3550): the header, and when to believe that it is one. */
+#ifndef BPF_RTP_H_
+#define BPF_RTP_H_
+
+#include "capture_abi.h"
+#include "platform.h"
+
+#define RTP_HEADER_BYTES 12
+#define RTP_VERSION 2
+#define RTP_PAYLOAD_TYPE_PCMU 0
+#define RTP_PAYLOAD_TYPE_PCMA 8
+#define RTP_PAYLOAD_TYPE_STATIC_AUDIO_MAX 19
+#define RTP_PAYLOAD_TYPE_DYNAMIC_MIN 96
+/* In-order packets before a source is believed (RFC 3550 A.1 MIN_SEQUENTIAL). */
+#define RTP_MIN_SEQUENTIAL 2
+/* A jump within this is loss or reordering; a larger one must prove itself (MAX_DROPOUT). */
+#define RTP_MAX_DROPOUT 3000
+#define RTP_MAX_MISORDER 100
+/* Shorter payloads are comfort noise or DTX, alike in all calls. */
+#define RTP_PAYLOAD_MIN_BYTES 16
+
+struct rtp_header {
+	__u32 ssrc;
+	__u32 timestamp;
+	__u16 sequence;
+	__u8 payload_type;
+	__u8 marker;
+	__u32 header_bytes; /* with CSRCs, without the extension */
+	__u8 has_extension;
+	__u8 has_padding;
+};
+
+/*
+ * Reads the fixed header from 12 readable bytes. 0 when it cannot be RTP audio: another version, or
+ * a payload type of RTCP (RFC 5761), of video or unassigned.
+ */
+static __always_inline int rtp_parse(const __u8 *from, __u32 payload_bytes, struct rtp_header *rtp)
+{
+	if ((from[0] >> 6) != RTP_VERSION)
+		return 0;
+	rtp->payload_type = from[1] & 0x7f;
+	if (rtp->payload_type > RTP_PAYLOAD_TYPE_STATIC_AUDIO_MAX &&
+	    rtp->payload_type < RTP_PAYLOAD_TYPE_DYNAMIC_MIN)
+		return 0;
+	rtp->header_bytes = RTP_HEADER_BYTES + (from[0] & 0x0f) * 4;
+	if (rtp->header_bytes > payload_bytes)
+		return 0;
+	rtp->has_padding = (from[0] >> 5) & 1;
+	rtp->has_extension = (from[0] >> 4) & 1;
+	rtp->marker = from[1] >> 7;
+	rtp->sequence = capture_ntohs(load16(from + 2));
+	rtp->timestamp = capture_ntohl(load32(from + 4));
+	rtp->ssrc = capture_ntohl(load32(from + 8));
+	return 1;
+}
+
+enum rtp_verdict {
+	RTP_ACCEPTED,
+	RTP_ON_PROBATION,
+	RTP_REPEATED,
+};
+
+/* What a flow remembers of its RTP source. */
+struct rtp_source {
+	__u16 sequence; /* the highest so far */
+	__u16 bad_sequence; /* what would follow the last jump */
+	__u8 sequential; /* in-order packets seen, up to RTP_MIN_SEQUENTIAL */
+	__u8 jumped; /* bad_sequence holds */
+	__u16 reserved;
+};
+
+/* The sequence rules of RFC 3550 A.1, for one more packet of the source. */
+static __always_inline enum rtp_verdict rtp_accept(struct rtp_source *source, __u16 sequence)
+{
+	__u16 ahead = (__u16)(sequence - source->sequence);
+
+	if (source->sequential < RTP_MIN_SEQUENTIAL) {
+		source->sequential = source->sequential && ahead == 1 ? source->sequential + 1 : 1;
+		source->sequence = sequence;
+		return source->sequential < RTP_MIN_SEQUENTIAL ? RTP_ON_PROBATION : RTP_ACCEPTED;
+	}
+	if (ahead == 0)
+		return RTP_REPEATED;
+	if (ahead < RTP_MAX_DROPOUT) {
+		source->sequence = sequence;
+		source->jumped = 0;
+		return RTP_ACCEPTED;
+	}
+	if ((__u16)-ahead <= RTP_MAX_MISORDER)
+		return RTP_ACCEPTED;
+	/* Two in a row after a jump: the sender began anew. */
+	if (source->jumped && sequence == source->bad_sequence) {
+		source->sequence = sequence;
+		source->jumped = 0;
+		return RTP_ACCEPTED;
+	}
+	source->bad_sequence = (__u16)(sequence + 1);
+	source->jumped = 1;
+	return RTP_ON_PROBATION;
+}
+
+#endif /* BPF_RTP_H_ */
