@@ -11,10 +11,13 @@ namespace audio_latency::wire {
 namespace {
 
 constexpr uint64_t kContinuation = 1;
-constexpr uint64_t kPredicted = 1 << 1;
-constexpr uint64_t kMarker = 1 << 2;
-constexpr uint64_t kSigned = 1 << 3;
-constexpr int kFlowIndexShift = 4;
+constexpr uint64_t kFollowed = 1 << 1;
+constexpr uint64_t kSigned = 1 << 2;
+constexpr uint64_t kMarker = 1 << 3;
+constexpr uint64_t kPredicted = 1 << 4;
+constexpr int kFlowIndexShift = 5;
+static_assert(kMaxEventsPerBatch - 1 <= std::numeric_limits<uint16_t>::max(),
+              "FlowState::next_flow holds any flow's index");
 
 constexpr int64_t kTimeLimitUnits = kTimeLimitNs / kTimeUnitNs;
 
@@ -35,7 +38,11 @@ bool IsPredicted(const WireEvent& event, const FlowState& flow) {
 
 void Remember(const WireEvent& event, FlowState* flow) {
   flow->position = event.position;
-  flow->rtp_timestamp_step = event.rtp_timestamp - flow->rtp_timestamp;
+  // In a flow's first packet there is nothing to subtract from: with one byte a sample, as in
+  // G.711, the timestamp advances by the payload's length.
+  flow->rtp_timestamp_step =
+      flow->seen ? event.rtp_timestamp - flow->rtp_timestamp : event.payload_bytes;
+  flow->seen = true;
   flow->rtp_timestamp = event.rtp_timestamp;
   flow->payload_bytes = event.payload_bytes;
   flow->rtp_payload_type = event.rtp_payload_type;
@@ -119,24 +126,30 @@ absl::Status Encoder::Encode(std::span<const WireEvent> events, std::span<const 
 
   int64_t units_before = ToUnits(events[0].time_ns);
   columns->set_base_time_ns(units_before * kTimeUnitNs);
-  uint32_t flow_before = std::numeric_limits<uint32_t>::max();
+  uint32_t flow_before = 0;
   for (const WireEvent& event : events) {
+    const bool is_first = &event == events.data();
     FlowState& flow = flows_[event.flow_index];
     const int64_t units = ToUnits(event.time_ns);
     const bool is_rtp = flow_is_rtp[event.flow_index] != 0;
     if (event.is_signed) {
       columns->mutable_signatures()->AddAlreadyReserved(event.signature);
     }
-    if (!is_rtp && event.is_signed && event.flow_index == flow_before && units == units_before) {
+    if (!is_first && !is_rtp && event.is_signed && event.flow_index == flow_before &&
+        units == units_before) {
       const uint32_t ahead = event.position - flow.position;
       AppendVarint(uint64_t{ahead} << 1 | kContinuation, out);
       flow.position = event.position;
       continue;
     }
     const bool predicted = is_rtp && IsPredicted(event, flow);
-    AppendVarint(uint64_t{event.flow_index} << kFlowIndexShift | (event.is_signed ? kSigned : 0) |
+    const bool followed = event.flow_index == flows_[flow_before].next_flow;
+    const uint64_t which_flow =
+        followed ? kFollowed : uint64_t{event.flow_index} << kFlowIndexShift;
+    AppendVarint(which_flow | (event.is_signed ? kSigned : 0) |
                      (is_rtp && event.rtp_marker ? kMarker : 0) | (predicted ? kPredicted : 0),
                  out);
+    flows_[flow_before].next_flow = static_cast<uint16_t>(event.flow_index);
     AppendVarint(Zigzag(units - units_before), out);
     if (is_rtp) {
       AppendRtp(event, predicted, &flow, out);
@@ -158,9 +171,10 @@ absl::Status Decoder::Decode(const v1::EventColumns& columns, std::span<const ui
     return status;
   }
   // Each event has a byte at least; this also bounds what a lying count makes us allocate.
-  if (count > columns.fields().size()) {
+  if (count > columns.fields().size() || (count > 0 && flow_count == 0)) {
     return absl::InvalidArgumentError(
-        fmt::format("malformed batch: {} events in {} bytes", count, columns.fields().size()));
+        fmt::format("malformed batch: {} events of {} flows in {} bytes", count, flow_count,
+                    columns.fields().size()));
   }
   if (columns.base_time_ns() < 0 || columns.base_time_ns() >= kTimeLimitNs) {
     return absl::InvalidArgumentError(
@@ -194,11 +208,15 @@ absl::Status Decoder::Decode(const v1::EventColumns& columns, std::span<const ui
       event.is_signed = true;
       event.signature = *next_signature++;
     } else {
-      const uint64_t index = head >> kFlowIndexShift;
+      // Index bits beside kFollowed are not allowed: one event has one encoding.
+      const uint64_t index = (head & kFollowed) == 0        ? head >> kFlowIndexShift
+                             : head >> kFlowIndexShift == 0 ? flows_[flow_index].next_flow
+                                                            : flow_count;
       if (index >= flow_count) {
         status = Malformed(i, "its flow is not in the table");
         break;
       }
+      flows_[flow_index].next_flow = static_cast<uint16_t>(index);
       flow_index = static_cast<uint32_t>(index);
       // Both are below 2^63 in magnitude, and the sum is bounded before it is used again.
       const int64_t step = Unzigzag(reader.Varint());

@@ -8,7 +8,9 @@
 //     head      (position - position of the flow's event before) << 1 | 1
 //
 //   full:
-//     head      flow_index << 4 | signed << 3 | marker << 2 | predicted << 1 | 0
+//     head      followed: predicted << 4 | marker << 3 | signed << 2 | 1 << 1 | 0; the flow is the
+//               one that came after the flow of the event before when that was seen last
+//               else: flow_index << 5 | predicted << 4 | marker << 3 | signed << 2 | 0 << 1 | 0
 //     time      zigzag of the difference to the event before (the first: to base_time_ns), in units
 //               of kTimeUnitNs
 //     content   zigzag of position - position of the flow's event before
@@ -17,9 +19,10 @@
 //     RTP       always: level (1 byte)
 //
 // "Predicted" means: sequence number + 1 modulo 2^16, timestamp advanced by as much as between the
-// two events before, payload type and length unchanged. Differences of positions and timestamps are
-// modulo 2^32. All that is remembered of a flow starts from zero in each batch, so that a batch can
-// be decoded alone, twice or out of order.
+// two events before (after the flow's first event: by its payload's length), payload type and
+// length unchanged. Differences of positions and timestamps are modulo 2^32. All that is remembered
+// of a flow starts from zero in each batch, so that a batch can be decoded alone, twice or out of
+// order; before the first event stands flow 0.
 
 #ifndef COMMON_WIRE_EVENT_COLUMNS_H_
 #define COMMON_WIRE_EVENT_COLUMNS_H_
@@ -68,7 +71,10 @@ struct FlowState {
   uint32_t rtp_timestamp = 0;
   uint32_t rtp_timestamp_step = 0;
   uint16_t payload_bytes = 0;
+  // Whose event came after this flow's.
+  uint16_t next_flow = 0;
   uint8_t rtp_payload_type = 0;
+  bool seen = false;
 };
 
 // Encodes batches, one after the other; keeps its memory from one to the next. Not thread-safe.
