@@ -1,0 +1,35 @@
+// The BPF programs, loaded.
+
+#ifndef PROBE_CAPTURE_CAPTURE_PROGRAM_H_
+#define PROBE_CAPTURE_CAPTURE_PROGRAM_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "common/logging/logger.h"
+#include "probe/capture/attachment.h"
+#include "probe/capture/counters.h"
+#include "probe/config/probe_config.h"
+
+namespace audio_latency::probe {
+
+// Programs and maps in the kernel, not yet attached to anything; released when it is destroyed.
+class CaptureProgram : public CounterSource {
+ public:
+  // Loads with the signature parameters, table sizes and ports of `config`. The correlator's port
+  // is left alone, so that the probe never signs what it sends itself. An error says what is
+  // missing (capability, kernel, BTF) and what to do.
+  static absl::StatusOr<std::unique_ptr<CaptureProgram>> Load(const ProbeConfig& config);
+
+  virtual ProgramFds program_fds() const = 0;
+  virtual int ring_fd() const = 0;
+};
+
+// What libbpf has to say goes to `logger`, as "libbpf" lines of level debug, instead of to standard
+// error. libbpf keeps one such function a process: call this once, from main; `logger` must outlive
+// all use of libbpf.
+void SendLibbpfLogTo(Logger* logger);
+
+}  // namespace audio_latency::probe
+
+#endif  // PROBE_CAPTURE_CAPTURE_PROGRAM_H_

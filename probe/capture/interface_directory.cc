@@ -1,0 +1,30 @@
+#include "probe/capture/interface_directory.h"
+
+namespace audio_latency::probe {
+
+void InterfaceDirectory::Put(uint32_t index, const std::string& name, InterfaceRole role) {
+  const std::lock_guard lock(mutex_);
+  interfaces_[index] =
+      std::make_shared<const Interface>(Interface{index, name, role, ++last_revision_});
+}
+
+void InterfaceDirectory::Remove(uint32_t index) {
+  const std::lock_guard lock(mutex_);
+  interfaces_.erase(index);
+}
+
+std::shared_ptr<const Interface> InterfaceDirectory::Find(uint32_t index) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = interfaces_.find(index);
+  if (found != interfaces_.end()) {
+    return found->second;
+  }
+  return std::make_shared<const Interface>(Interface{index, "", InterfaceRole::kUnspecified, 0});
+}
+
+size_t InterfaceDirectory::size() const {
+  const std::lock_guard lock(mutex_);
+  return interfaces_.size();
+}
+
+}  // namespace audio_latency::probe

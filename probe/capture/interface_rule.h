@@ -1,0 +1,41 @@
+// Which interfaces are watched, and what they face.
+
+#ifndef PROBE_CAPTURE_INTERFACE_RULE_H_
+#define PROBE_CAPTURE_INTERFACE_RULE_H_
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "probe/capture/interface.h"
+
+namespace audio_latency::probe {
+
+// Uplinks are what has the default route or an uplink's usual name (eth*, ens*, enp*: inside a node
+// that is itself a container they are veths), and everything else that can lead off the node.
+// Containers are the other veths whose far end is in another network namespace.
+InterfaceRole RoleOf(const Link& link);
+
+// The user's choice of interfaces: names, globs ("veth*"), and "auto" for the default route's, eth0
+// and the containers'. Value type.
+class InterfaceRule {
+ public:
+  explicit InterfaceRule(std::vector<std::string> patterns);
+
+  bool Matches(const Link& link) const;
+
+  // NOT_FOUND when a name is asked for that `links` does not have; it lists those that exist. Globs
+  // and auto may match later, so they are never missing.
+  absl::Status CheckNamed(std::span<const Link> links) const;
+
+  // "auto,ens5".
+  std::string ToString() const;
+
+ private:
+  std::vector<std::string> patterns_;
+};
+
+}  // namespace audio_latency::probe
+
+#endif  // PROBE_CAPTURE_INTERFACE_RULE_H_

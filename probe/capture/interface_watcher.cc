@@ -1,0 +1,149 @@
+#include "probe/capture/interface_watcher.h"
+
+#include <chrono>
+#include <stop_token>
+#include <utility>
+
+#include "common/status/status_macros.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+
+namespace audio_latency::probe {
+namespace {
+
+// How long Stop may have to wait for the thread, and what an idle probe wakes up for.
+constexpr int kWaitMs = 250;
+// Interfaces come as a volley of messages (made, moved, up); one look at the end of it is enough.
+constexpr std::chrono::milliseconds kSettleTime(20);
+
+}  // namespace
+
+InterfaceWatcher::InterfaceWatcher(Parts parts) : parts_(std::move(parts)) {}
+
+InterfaceWatcher::~InterfaceWatcher() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<InterfaceWatcher>> InterfaceWatcher::Start(Parts parts) {
+  std::unique_ptr<InterfaceWatcher> watcher(new InterfaceWatcher(std::move(parts)));
+  ASSIGN_OR_RETURN(const std::vector<Link> links, watcher->parts_.monitor->List());
+  RETURN_IF_ERROR(watcher->parts_.rule.CheckNamed(links));
+  RETURN_IF_ERROR(watcher->Reconcile(links));
+  if (watcher->attached_.empty()) {
+    watcher->parts_.logger->Warn(
+        "no_interface",
+        fmt::format("no interface matches INTERFACE={} yet; waiting for one to come",
+                    watcher->parts_.rule.ToString()));
+  }
+  watcher->thread_ =
+      std::jthread([self = watcher.get()](const std::stop_token& stop) { self->Run(stop); });
+  return watcher;
+}
+
+void InterfaceWatcher::Stop() {
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    thread_.join();
+  }
+  while (!attached_.empty()) {
+    Forget(attached_.begin()->first);
+  }
+}
+
+void InterfaceWatcher::Run(const std::stop_token& stop) {
+  bool look_again = false;
+  while (!stop.stop_requested()) {
+    std::set<uint32_t> removed;
+    absl::StatusOr<bool> changed = parts_.monitor->WaitForChange(kWaitMs, &removed);
+    if (changed.ok() && *changed) {
+      std::this_thread::sleep_for(kSettleTime);
+      changed = parts_.monitor->WaitForChange(0, &removed);
+      look_again = true;
+    }
+    for (const uint32_t index : removed) {
+      Forget(index);
+      refused_.erase(index);
+    }
+    if (!changed.ok()) {
+      parts_.logger->Error("interface_watch_error", Message(changed.status()));
+      std::this_thread::sleep_for(std::chrono::milliseconds(kWaitMs));
+      look_again = true;
+    }
+    if (!look_again) {
+      continue;
+    }
+    const absl::StatusOr<std::vector<Link>> links = parts_.monitor->List();
+    look_again = !links.ok();
+    const absl::Status status = links.ok() ? Reconcile(*links) : links.status();
+    if (!status.ok()) {
+      parts_.logger->Error("tc_attach_error", Message(status));
+    }
+  }
+}
+
+absl::Status InterfaceWatcher::Reconcile(const std::vector<Link>& links) {
+  absl::Status first_failure;
+  std::set<uint32_t> wanted;
+  for (const Link& link : links) {
+    if (!parts_.rule.Matches(link)) {
+      continue;
+    }
+    wanted.insert(link.index);
+    const auto attached = attached_.find(link.index);
+    if (attached == attached_.end()) {
+      first_failure.Update(AttachTo(link));
+    } else if (attached->second.name != link.name || attached->second.role != RoleOf(link)) {
+      attached->second.name = link.name;
+      attached->second.role = RoleOf(link);
+      parts_.directory->Put(link.index, link.name, attached->second.role);
+    }
+  }
+  for (auto next = attached_.begin(); next != attached_.end();) {
+    const uint32_t index = (next++)->first;
+    if (!wanted.contains(index)) {
+      Forget(index);
+    }
+  }
+  std::erase_if(refused_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  return first_failure;
+}
+
+absl::Status InterfaceWatcher::AttachTo(const Link& link) {
+  const auto refused = refused_.find(link.index);
+  if (refused != refused_.end() && refused->second == link) {
+    return absl::OkStatus();
+  }
+  // Known before its first event can be read.
+  const InterfaceRole role = RoleOf(link);
+  parts_.directory->Put(link.index, link.name, role);
+  absl::StatusOr<std::unique_ptr<Attachment>> attachment =
+      parts_.attacher->Attach(link.index, link.name);
+  if (!attachment.ok()) {
+    parts_.directory->Remove(link.index);
+    if (absl::IsNotFound(attachment.status())) {
+      return absl::OkStatus();
+    }
+    refused_.insert_or_assign(link.index, link);
+    return attachment.status();
+  }
+  refused_.erase(link.index);
+  attached_.emplace(link.index, Attached{link.name, role, *std::move(attachment)});
+  parts_.logger->Info("tc_attached", fmt::format("Watching {}", link.name),
+                      {{"interface", link.name},
+                       {"interface_index", link.index},
+                       {"role", InterfaceRoleName(role)},
+                       {"method", method()}});
+  return absl::OkStatus();
+}
+
+void InterfaceWatcher::Forget(uint32_t index) {
+  const auto found = attached_.find(index);
+  if (found == attached_.end()) {
+    return;
+  }
+  const std::string name = found->second.name;
+  attached_.erase(found);
+  parts_.directory->Remove(index);
+  parts_.logger->Info("tc_detached", fmt::format("No longer watching {}", name),
+                      {{"interface", name}, {"interface_index", index}, {"method", method()}});
+}
+
+}  // namespace audio_latency::probe

@@ -1,0 +1,35 @@
+// Why the kernel did not take the capture programs, in words that say what to do.
+
+#ifndef PROBE_CAPTURE_LOAD_FAILURE_H_
+#define PROBE_CAPTURE_LOAD_FAILURE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace audio_latency::probe {
+
+// What bears on loading BPF programs here.
+struct KernelFacts {
+  // "6.1.0-18-amd64".
+  std::string release;
+  // /sys/kernel/btf/vmlinux is there.
+  bool has_btf = false;
+  // Bit n: the process has capability n.
+  uint64_t effective_capabilities = 0;
+};
+
+// Of this process and this kernel.
+KernelFacts ReadKernelFacts();
+
+// "CAP_BPF, CAP_PERFMON": what of CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON is missing; empty when
+// nothing is. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
+std::string MissingCapabilities(uint64_t effective_capabilities);
+
+// `error`: the errno that loading failed with.
+absl::Status DescribeLoadFailure(int error, const KernelFacts& facts);
+
+}  // namespace audio_latency::probe
+
+#endif  // PROBE_CAPTURE_LOAD_FAILURE_H_

@@ -1,0 +1,158 @@
+#include "probe/capture/netlink.h"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fmt/format.h"
+
+namespace audio_latency::probe {
+namespace {
+
+constexpr size_t kReceiveBytes = 64 * 1024;
+
+constexpr size_t Align(size_t bytes) { return (bytes + 3) & ~size_t{3}; }
+
+absl::Status SystemError(std::string_view what) {
+  return absl::UnavailableError(fmt::format(
+      "cannot {} the kernel's list of interfaces (netlink): {}", what, std::strerror(errno)));
+}
+
+// Calls `visit` with each message in what one recv gave.
+void ForEachMessage(std::string_view datagram,
+                    const std::function<void(const nlmsghdr&, std::string_view)>& visit) {
+  while (datagram.size() >= sizeof(nlmsghdr)) {
+    nlmsghdr header = {};
+    std::memcpy(&header, datagram.data(), sizeof(header));
+    if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > datagram.size()) {
+      return;
+    }
+    visit(header, datagram.substr(sizeof(header), header.nlmsg_len - sizeof(header)));
+    datagram.remove_prefix(std::min(datagram.size(), Align(header.nlmsg_len)));
+  }
+}
+
+}  // namespace
+
+void ForEachAttribute(std::string_view payload, size_t header_bytes,
+                      const std::function<void(uint16_t, std::string_view)>& visit) {
+  struct AttributeHeader {
+    uint16_t length;
+    uint16_t type;
+  };
+  payload.remove_prefix(std::min(payload.size(), Align(header_bytes)));
+  while (payload.size() >= sizeof(AttributeHeader)) {
+    const auto header = NetlinkHeader<AttributeHeader>(payload);
+    if (header.length < sizeof(header) || header.length > payload.size()) {
+      return;
+    }
+    visit(header.type & NLA_TYPE_MASK,
+          payload.substr(sizeof(header), header.length - sizeof(header)));
+    payload.remove_prefix(std::min(payload.size(), Align(header.length)));
+  }
+}
+
+uint32_t AttributeU32(std::string_view value) { return NetlinkHeader<uint32_t>(value); }
+
+std::string_view AttributeText(std::string_view value) { return value.substr(0, value.find('\0')); }
+
+absl::StatusOr<NetlinkSocket> NetlinkSocket::Open(uint32_t groups) {
+  NetlinkSocket opened(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (opened.fd_ < 0) {
+    return SystemError("open");
+  }
+  sockaddr_nl address = {};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = groups;
+  if (::bind(opened.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return SystemError("subscribe to");
+  }
+  return opened;
+}
+
+NetlinkSocket::~NetlinkSocket() {
+  if (fd_ >= 0) {
+    ::close(fd_);
+  }
+}
+
+NetlinkSocket::NetlinkSocket(NetlinkSocket&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), sequence_(other.sequence_) {}
+
+absl::Status NetlinkSocket::DumpBytes(uint16_t type, std::string_view header,
+                                      const std::function<void(const NetlinkMessage&)>& visit) {
+  nlmsghdr request = {};
+  request.nlmsg_len = static_cast<uint32_t>(sizeof(request) + header.size());
+  request.nlmsg_type = type;
+  request.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request.nlmsg_seq = ++sequence_;
+  std::string bytes(reinterpret_cast<const char*>(&request), sizeof(request));
+  bytes.append(header);
+  if (::send(fd_, bytes.data(), bytes.size(), 0) < 0) {
+    return SystemError("ask for");
+  }
+  std::vector<char> buffer(kReceiveBytes);
+  std::optional<absl::Status> done;
+  while (!done.has_value()) {
+    const ssize_t received = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    if (received < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return SystemError("read");
+    }
+    ForEachMessage(std::string_view(buffer.data(), static_cast<size_t>(received)),
+                   [&](const nlmsghdr& message, std::string_view payload) {
+                     if (message.nlmsg_seq != sequence_) {
+                       return;
+                     }
+                     if (message.nlmsg_type == NLMSG_DONE) {
+                       done = absl::OkStatus();
+                     } else if (message.nlmsg_type == NLMSG_ERROR) {
+                       errno = -NetlinkHeader<nlmsgerr>(payload).error;
+                       done = SystemError("read");
+                     } else {
+                       visit({message.nlmsg_type, payload});
+                     }
+                   });
+  }
+  return *done;
+}
+
+absl::StatusOr<bool> NetlinkSocket::Receive(
+    int timeout_ms, const std::function<void(const NetlinkMessage&)>& visit) {
+  bool changed = false;
+  std::vector<char> buffer(kReceiveBytes);
+  pollfd waiting = {};
+  waiting.fd = fd_;
+  waiting.events = POLLIN;
+  while (::poll(&waiting, 1, changed ? 0 : timeout_ms) > 0) {
+    const ssize_t received = ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (received < 0 && (errno == EINTR || errno == EAGAIN)) {
+      continue;
+    }
+    changed = true;
+    if (received < 0) {
+      if (errno == ENOBUFS) {
+        continue;
+      }
+      return SystemError("follow");
+    }
+    ForEachMessage(std::string_view(buffer.data(), static_cast<size_t>(received)),
+                   [&](const nlmsghdr& message, std::string_view payload) {
+                     visit({message.nlmsg_type, payload});
+                   });
+  }
+  return changed;
+}
+
+}  // namespace audio_latency::probe

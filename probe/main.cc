@@ -1,0 +1,172 @@
+// audio-latency-probe: signs the audio that passes this node and tells the correlator.
+
+#include <grpc/support/log.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "common/config/config.h"
+#include "common/http/http_server.h"
+#include "common/logging/logger.h"
+#include "common/process/shutdown.h"
+#include "common/signature/signature_parameters.h"
+#include "common/status/status_macros.h"
+#include "common/time/clock.h"
+#include "common/version/version.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include "probe/capture/capture_program.h"
+#include "probe/capture/event_log.h"
+#include "probe/capture/interface_watcher.h"
+#include "probe/capture/ring_reader.h"
+#include "probe/config/probe_config.h"
+#include "probe/metrics/status_page.h"
+#include "probe/uplink/batcher.h"
+#include "probe/uplink/uplink.h"
+
+namespace audio_latency::probe {
+namespace {
+
+// How long the end waits for the correlator to take the last batches.
+constexpr std::chrono::milliseconds kFlushPatience(1'000);
+
+std::string HostName() {
+  std::array<char, 256> name = {};
+  return gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : "";
+}
+
+v1::Hello MakeHello(const ProbeConfig& config) {
+  std::random_device random;
+  v1::Hello hello;
+  hello.set_node(config.node_name);
+  hello.set_instance(fmt::format("{:08x}{:08x}", random(), random()));
+  hello.set_version(std::string(Version()));
+  hello.set_capture_abi_version(CAPTURE_ABI_VERSION);
+  v1::SignatureParameters* const parameters = hello.mutable_signature_parameters();
+  parameters->set_algorithm(config.signature.algorithm);
+  parameters->set_window_size_bytes(static_cast<uint32_t>(config.signature.window_size_bytes));
+  parameters->set_rate_bytes(static_cast<uint32_t>(config.signature.rate_bytes));
+  parameters->set_seed_fingerprint(
+      SignatureSeedFingerprint(SignatureSeed(config.signature.seed_text)));
+  return hello;
+}
+
+void LogStartup(const ProbeConfig& config, Logger* logger) {
+  nlohmann::json fields = {{"version", std::string(Version())}};
+  for (const auto& [name, text] : config.effective) {
+    fields["config"][name] = text;
+  }
+  logger->Info("startup", "Starting audio-latency-probe", fields);
+  for (const std::string& warning : config.warnings) {
+    logger->Warn("config_warning", warning);
+  }
+}
+
+// Runs until `shutdown`. What is destroyed last is declared first.
+absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* shutdown,
+                 Logger* logger) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<CaptureProgram> program, CaptureProgram::Load(config));
+  ASSIGN_OR_RETURN(std::unique_ptr<Attacher> attacher,
+                   MakeAttacher(config.tc_attach, program->program_fds()));
+  ASSIGN_OR_RETURN(std::unique_ptr<LinkMonitor> monitor, LinkMonitor::Open());
+  InterfaceDirectory directory;
+  BatchQueue queue(BatchQueue::Limits{});
+  ClockExchange clock_exchange(monotonic);
+  Batcher::Options batcher_options;
+  batcher_options.max_flows = config.max_flows;
+  batcher_options.flow_timeout_ns = config.flow_timeout_ns;
+  Batcher batcher(batcher_options, {&directory, program.get(), &queue, &monotonic, logger});
+  EventLog event_log(config.node_name, &directory, logger, &batcher);
+  EventSink* const sink =
+      logger->IsOn(LogLevel::kTrace) ? static_cast<EventSink*>(&event_log) : &batcher;
+
+  ASSIGN_OR_RETURN(const std::unique_ptr<InterfaceWatcher> watcher,
+                   InterfaceWatcher::Start({InterfaceRule(config.interfaces), std::move(monitor),
+                                            std::move(attacher), &directory, logger}));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<RingReader> reader,
+      RingReader::Start(program->ring_fd(), config.ring_bytes, sink, monotonic, logger));
+  UplinkOptions uplink_options;
+  uplink_options.correlator_address = config.correlator_address;
+  uplink_options.hello = MakeHello(config);
+  const std::unique_ptr<Uplink> uplink =
+      Uplink::Start(uplink_options, &queue, &clock_exchange, monotonic, logger);
+
+  const auto take_snapshot = [&] {
+    return ProbeSnapshot{program->Read(),    reader->statistics(), batcher.statistics(),
+                         queue.statistics(), uplink->statistics(), clock_exchange.statistics(),
+                         directory.size(),   watcher->method(),    monotonic.NowNs()};
+  };
+  absl::StatusOr<std::unique_ptr<HttpServer>> server =
+      HttpServer::Start(config.metrics_address, config.metrics_port, StatusRoutes(take_snapshot));
+  if (!server.ok()) {
+    return absl::Status(server.status().code(), fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)",
+                                                            Message(server.status())));
+  }
+  logger->Info("startup_complete", "Capturing",
+               {{"interfaces", directory.size()},
+                {"metrics_port", (*server)->port()},
+                {"attach_method", watcher->method()}});
+
+  shutdown->Wait();
+  logger->Info("shutdown", "Ending: detaching and sending what is left");
+  server->reset();
+  watcher->Stop();
+  reader->Stop();
+  batcher.Flush();
+  if (uplink->statistics().connected) {
+    queue.WaitUntilEmpty(std::chrono::steady_clock::now() + kFlushPatience);
+  }
+  const BatchQueueStatistics left = queue.statistics();
+  logger->Info("shutdown_complete", "Ended", {{"batches_not_acknowledged", left.buffered_batches}});
+  return absl::OkStatus();
+}
+
+// gRPC writes to standard error on its own, in its own form, what the uplink tells in ours.
+void SilenceGrpc() {
+  gpr_set_log_function([](gpr_log_func_args*) {});
+}
+
+int Main(std::span<const char* const> arguments) {
+  const auto fail = [](const absl::Status& status) {
+    std::fputs(fmt::format("audio-latency-probe: {}\n", Message(status)).c_str(), stderr);
+    return EXIT_FAILURE;
+  };
+  absl::StatusOr<std::optional<ProbeConfig>> config =
+      ParseProbeConfig(arguments, ProcessEnvironment(), HostName());
+  if (!config.ok()) {
+    return fail(config.status());
+  }
+  if (!config->has_value()) {
+    return EXIT_SUCCESS;
+  }
+  absl::StatusOr<std::unique_ptr<Shutdown>> shutdown = Shutdown::Install();
+  if (!shutdown.ok()) {
+    return fail(shutdown.status());
+  }
+  const RealtimeClock realtime;
+  const MonotonicClock monotonic;
+  const std::unique_ptr<Logger> logger = MakeJsonLogger((*config)->log_level, realtime);
+  SendLibbpfLogTo(logger.get());
+  SilenceGrpc();
+  LogStartup(**config, logger.get());
+  const absl::Status status = Run(**config, monotonic, shutdown->get(), logger.get());
+  return status.ok() ? EXIT_SUCCESS : fail(status);
+}
+
+}  // namespace
+}  // namespace audio_latency::probe
+
+int main(int argc, char** argv) {
+  return audio_latency::probe::Main(std::span<const char* const>(argv + 1, argv + argc));
+}

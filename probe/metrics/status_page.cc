@@ -1,0 +1,157 @@
+#include "probe/metrics/status_page.h"
+
+#include <functional>
+#include <utility>
+
+#include "common/metrics/metrics_text.h"
+#include "common/version/version.h"
+#include "fmt/format.h"
+
+namespace audio_latency::probe {
+namespace {
+
+using Families = std::vector<prometheus::MetricFamily>;
+
+// A reader that runs looks into the ring every 20 ms at least.
+constexpr int64_t kReaderIsStuckNs = 5'000'000'000;
+constexpr double kNanosecondsPerSecond = 1e9;
+
+std::string FullName(std::string_view name) { return fmt::format("audio_latency_probe_{}", name); }
+
+void AddCounter(std::string_view name, std::string help, uint64_t value, Families* families) {
+  families->push_back(CounterFamily(FullName(name), std::move(help)));
+  AddSample({}, static_cast<double>(value), &families->back());
+}
+
+void AddGauge(std::string_view name, std::string help, double value, Families* families) {
+  families->push_back(GaugeFamily(FullName(name), std::move(help)));
+  AddSample({}, value, &families->back());
+}
+
+bool IsCause(size_t counter) {
+  return counter != CAPTURE_COUNTER_PACKETS && counter != CAPTURE_COUNTER_EVENTS &&
+         counter != CAPTURE_COUNTER_SIGNED;
+}
+
+void AddCapture(const ProbeSnapshot& snapshot, Families* families) {
+  AddGauge("interfaces", "Interfaces that are watched.", static_cast<double>(snapshot.interfaces),
+           families);
+  AddCounter("packets_total", "Packets that the capture programs looked at.",
+             snapshot.counters[CAPTURE_COUNTER_PACKETS], families);
+  AddCounter("events_total", "Signature events that the capture programs made.",
+             snapshot.counters[CAPTURE_COUNTER_EVENTS], families);
+  AddCounter("signatures_total", "Signature events that carry a signature.",
+             snapshot.counters[CAPTURE_COUNTER_SIGNED], families);
+  families->push_back(CounterFamily(
+      FullName("unsigned_total"),
+      "Packets and windows of audio that were left alone, by cause; nothing of use is lost."));
+  for (size_t i = 0; i < kCaptureCauses.size(); ++i) {
+    if (IsCause(i) && !kCaptureCauses[i].lost) {
+      AddSample({{"cause", std::string(kCaptureCauses[i].name)}},
+                static_cast<double>(snapshot.counters[i]), &families->back());
+    }
+  }
+  // The kernel's causes are read from the kernel, where they are newest.
+  DropCounts drops = snapshot.queue.drops;
+  drops[kCauseBufferFull] += 0;
+  drops[kCauseFlowLimit] += 0;
+  for (size_t i = 0; i < kCaptureCauses.size(); ++i) {
+    if (kCaptureCauses[i].lost) {
+      drops[std::string(kCaptureCauses[i].name)] = snapshot.counters[i];
+    }
+  }
+  families->push_back(CounterFamily(FullName("dropped_total"),
+                                    "Events, or packets that should have given events, that were "
+                                    "lost, by cause."));
+  for (const auto& [cause, count] : drops) {
+    AddSample({{"cause", cause}}, static_cast<double>(count), &families->back());
+  }
+  AddCounter("events_read_total", "Signature events read from the kernel.",
+             snapshot.reader.events_read, families);
+  AddCounter("event_read_errors_total", "Failures to read events from the kernel.",
+             snapshot.reader.read_errors, families);
+}
+
+void AddUplink(const ProbeSnapshot& snapshot, Families* families) {
+  const BatchQueueStatistics& queue = snapshot.queue;
+  AddGauge("flows", "Flows that are followed.", static_cast<double>(snapshot.batcher.flows),
+           families);
+  AddCounter("flows_expired_total", "Flows that were forgotten because they fell silent.",
+             snapshot.batcher.flows_expired, families);
+  AddCounter("batches_sent_total", "Batches sent to the correlator, each counted once.",
+             queue.batches_sent, families);
+  AddCounter("batches_resent_total", "Batches sent again after the stream broke.",
+             queue.batches_resent, families);
+  AddCounter("batches_acknowledged_total", "Batches that the correlator has taken.",
+             queue.batches_acknowledged, families);
+  AddCounter("batches_dropped_total", "Batches dropped because the buffer was full.",
+             queue.batches_dropped, families);
+  AddCounter("sent_bytes_total", "Bytes of batches sent to the correlator.", queue.bytes_sent,
+             families);
+  AddGauge("buffered_batches", "Batches that wait to be sent or acknowledged.",
+           static_cast<double>(queue.buffered_batches), families);
+  AddGauge("buffered_bytes", "Bytes of batches that wait to be sent or acknowledged.",
+           static_cast<double>(queue.buffered_bytes), families);
+  AddGauge("correlator_connected", "1 while the stream to the correlator is up.",
+           snapshot.uplink.connected ? 1 : 0, families);
+  AddCounter("correlator_connections_total", "Streams to the correlator that came up.",
+             snapshot.uplink.connections, families);
+  AddCounter("correlator_failures_total",
+             "Streams to the correlator that broke or did not come up.",
+             snapshot.uplink.failed_attempts, families);
+}
+
+void AddClock(const ProbeSnapshot& snapshot, Families* families) {
+  const ClockExchangeStatistics& clock = snapshot.clock;
+  AddCounter("clock_requests_total", "Clock exchanges begun.", clock.requests, families);
+  AddCounter("clock_exchanges_total", "Clock exchanges completed.", clock.completed, families);
+  AddCounter("clock_unexpected_responses_total", "Clock responses that fit no request.",
+             clock.unexpected, families);
+  if (clock.last_round_trip_ns.has_value()) {
+    AddGauge("clock_round_trip_seconds",
+             "Round trip of the last clock exchange, without the correlator's own time.",
+             static_cast<double>(*clock.last_round_trip_ns) / kNanosecondsPerSecond, families);
+  }
+}
+
+}  // namespace
+
+std::string RenderProbeMetrics(const ProbeSnapshot& snapshot) {
+  Families families;
+  families.push_back(GaugeFamily(FullName("info"), "Version and way of attaching; always 1."));
+  AddSample({{"attach_method", snapshot.attach_method}, {"version", std::string(Version())}}, 1,
+            &families.back());
+  AddCapture(snapshot, &families);
+  AddUplink(snapshot, &families);
+  AddClock(snapshot, &families);
+  return RenderMetrics(families);
+}
+
+HttpResponse RenderHealth(const ProbeSnapshot& snapshot) {
+  HttpResponse response;
+  const int64_t reader_silent_ns = snapshot.now_ns - snapshot.reader.last_look_ns;
+  if (reader_silent_ns > kReaderIsStuckNs) {
+    response.status = 503;
+    response.body = fmt::format("the event reader has been stuck for {:.0f} s\n",
+                                static_cast<double>(reader_silent_ns) / kNanosecondsPerSecond);
+  } else if (snapshot.interfaces == 0) {
+    response.status = 503;
+    response.body = "no interface matches INTERFACE yet; waiting for one to come\n";
+  } else {
+    response.body = fmt::format("ok: watching {} interface(s) by {}\n", snapshot.interfaces,
+                                snapshot.attach_method);
+  }
+  return response;
+}
+
+std::vector<HttpRoute> StatusRoutes(std::function<ProbeSnapshot()> take) {
+  return {
+      {"/metrics",
+       [take] {
+         return HttpResponse{200, std::string(kMetricsContentType), RenderProbeMetrics(take())};
+       }},
+      {"/healthz", [take] { return RenderHealth(take()); }},
+  };
+}
+
+}  // namespace audio_latency::probe

@@ -1,0 +1,101 @@
+#include "probe/uplink/flow_table.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "common/address/ip_address.h"
+
+namespace audio_latency::probe {
+namespace {
+
+bool IsRtp(const signature_event& event) { return event.kind == CAPTURE_SIGNATURE_RTP_PAYLOAD; }
+
+bool InitialSequenceKnown(const signature_event& event) {
+  return !IsRtp(event) && (event.flags & CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN) != 0;
+}
+
+}  // namespace
+
+FlowTable::FlowTable(uint32_t max_flows, int64_t timeout_ns, const InterfaceDirectory& directory)
+    : max_flows_(max_flows), timeout_ns_(timeout_ns), directory_(directory) {}
+
+size_t FlowTable::KeyHash::operator()(const Key& key) const {
+  static_assert(std::has_unique_object_representations_v<Key>);
+  return XXH3_64bits(&key, sizeof(key));
+}
+
+FlowTable::Key FlowTable::MakeKey(const signature_event& event) {
+  Key key = {};
+  std::memcpy(key.source_address.data(), event.source_address, key.source_address.size());
+  std::memcpy(key.destination_address.data(), event.destination_address,
+              key.destination_address.size());
+  key.source_port = event.source_port;
+  key.destination_port = event.destination_port;
+  key.interface_index = event.interface_index;
+  key.direction = event.direction;
+  key.transport = event.transport;
+  if (IsRtp(event)) {
+    key.is_rtp = 1;
+    key.ssrc = event.rtp_ssrc;
+  } else if (InitialSequenceKnown(event)) {
+    key.initial_sequence_known = 1;
+    key.initial_sequence = event.initial_sequence;
+  }
+  return key;
+}
+
+std::shared_ptr<const FlowRecord> FlowTable::MakeRecord(const signature_event& event) {
+  auto record = std::make_shared<FlowRecord>();
+  v1::FlowDefinition& definition = record->definition;
+  definition.set_flow_id(++last_flow_id_);
+  definition.set_interface_index(event.interface_index);
+  definition.set_direction(event.direction == CAPTURE_DIRECTION_INGRESS ? v1::DIRECTION_INGRESS
+                                                                        : v1::DIRECTION_EGRESS);
+  definition.set_source_address(IpAddress::FromMapped(event.source_address).ToBytes());
+  definition.set_destination_address(IpAddress::FromMapped(event.destination_address).ToBytes());
+  definition.set_source_port(event.source_port);
+  definition.set_destination_port(event.destination_port);
+  definition.set_transport(event.transport);
+  if (IsRtp(event)) {
+    definition.set_is_rtp(true);
+    definition.set_rtp_ssrc(event.rtp_ssrc);
+  } else if (InitialSequenceKnown(event)) {
+    definition.set_initial_sequence(event.initial_sequence);
+  }
+  record->interface = directory_.Find(event.interface_index);
+  return record;
+}
+
+FlowTable::Entry* FlowTable::Find(const signature_event& event) {
+  const Key key = MakeKey(event);
+  auto found = flows_.find(key);
+  if (found == flows_.end()) {
+    if (flows_.size() >= max_flows_) {
+      return nullptr;
+    }
+    found = flows_.emplace(key, Entry{MakeRecord(event)}).first;
+  }
+  Entry& entry = found->second;
+  entry.last_seen_ns = std::max(entry.last_seen_ns, static_cast<int64_t>(event.time_ns));
+  return &entry;
+}
+
+std::vector<uint64_t> FlowTable::Expire(int64_t now_ns) {
+  std::vector<uint64_t> expired;
+  absl::erase_if(flows_, [&](const auto& flow) {
+    const bool is_over = now_ns - flow.second.last_seen_ns >= timeout_ns_;
+    if (is_over) {
+      expired.push_back(flow.second.record->id());
+    }
+    return is_over;
+  });
+  expired_total_ += expired.size();
+  return expired;
+}
+
+}  // namespace audio_latency::probe

@@ -1,0 +1,90 @@
+// The flows that events belong to, and their numbers.
+
+#ifndef PROBE_UPLINK_FLOW_TABLE_H_
+#define PROBE_UPLINK_FLOW_TABLE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "audio_latency/v1/probe.pb.h"
+#include "bpf/capture_abi.h"
+#include "probe/capture/interface.h"
+#include "probe/capture/interface_directory.h"
+
+namespace audio_latency::probe {
+
+// A flow as the correlator is told of it; immutable, shared by the batches that name it.
+struct FlowRecord {
+  v1::FlowDefinition definition;
+  std::shared_ptr<const Interface> interface;
+
+  uint64_t id() const { return definition.flow_id(); }
+};
+
+// Makes flows out of events: same 5-tuple, interface, direction and kind, for RTP the same SSRC,
+// and for TCP the same initial sequence number, so that a later connection on the same ports is
+// another flow. Not thread-safe.
+class FlowTable {
+ public:
+  // `directory` must outlive the table.
+  FlowTable(uint32_t max_flows, int64_t timeout_ns, const InterfaceDirectory& directory);
+
+  struct Entry {
+    std::shared_ptr<const FlowRecord> record;
+    int64_t last_seen_ns = 0;
+    // Where the flow stands in the flow table of the batch in work, and which batch that is. For
+    // the batcher.
+    uint64_t batch_sequence = 0;
+    uint32_t batch_index = 0;
+  };
+
+  // The event's flow, made when it is new; null when the table is full. The entry is valid until
+  // the next call.
+  Entry* Find(const signature_event& event);
+
+  // Forgets flows that have been silent for the timeout at `now_ns`, on the clock of the events,
+  // and gives their numbers, which are never used again.
+  std::vector<uint64_t> Expire(int64_t now_ns);
+
+  size_t size() const { return flows_.size(); }
+  uint64_t expired_total() const { return expired_total_; }
+
+ private:
+  // Everything that tells flows apart, without padding.
+  struct Key {
+    std::array<uint8_t, 16> source_address;
+    std::array<uint8_t, 16> destination_address;
+    uint16_t source_port;
+    uint16_t destination_port;
+    uint32_t interface_index;
+    uint32_t ssrc;
+    uint32_t initial_sequence;
+    uint8_t direction;
+    uint8_t transport;
+    uint8_t is_rtp;
+    uint8_t initial_sequence_known;
+
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& key) const;
+  };
+
+  static Key MakeKey(const signature_event& event);
+  std::shared_ptr<const FlowRecord> MakeRecord(const signature_event& event);
+
+  const uint32_t max_flows_;
+  const int64_t timeout_ns_;
+  const InterfaceDirectory& directory_;
+  uint64_t last_flow_id_ = 0;
+  uint64_t expired_total_ = 0;
+  absl::flat_hash_map<Key, Entry, KeyHash> flows_;
+};
+
+}  // namespace audio_latency::probe
+
+#endif  // PROBE_UPLINK_FLOW_TABLE_H_

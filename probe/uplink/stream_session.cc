@@ -1,0 +1,101 @@
+#include "probe/uplink/stream_session.h"
+
+#include <algorithm>
+
+#include "probe/uplink/stream_definitions.h"
+
+namespace audio_latency::probe {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+}  // namespace
+
+StreamSession::StreamSession(BatchQueue* queue, ClockExchange* clock_exchange,
+                             const Clock& monotonic)
+    : queue_(queue), clock_exchange_(clock_exchange), monotonic_(monotonic) {}
+
+void StreamSession::Cancel() {
+  over_ = true;
+  context_.TryCancel();
+  queue_->Wake();
+}
+
+grpc::Status StreamSession::Run(v1::ProbeService::Stub* stub, const v1::Hello& hello,
+                                std::chrono::milliseconds patience,
+                                const std::function<void()>& on_welcome) {
+  const std::unique_ptr<Stream> stream = stub->Stream(&context_);
+  v1::StreamRequest request;
+  *request.mutable_hello() = hello;
+  stream->Write(request);
+  std::jthread reader([&] { Read(stream.get(), on_welcome); });
+  const bool welcomed = WaitForWelcome(patience);
+  if (welcomed) {
+    Write(stream.get());
+  }
+  const bool was_silent = !welcomed && !over_;
+  if (was_silent) {
+    context_.TryCancel();
+  }
+  // The reader ends when the stream is broken, cancelled, or ended by the correlator.
+  reader.join();
+  const grpc::Status status = stream->Finish();
+  return was_silent ? grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
+                                   "it accepts connections but does not answer")
+                    : status;
+}
+
+void StreamSession::Read(Stream* stream, const std::function<void()>& on_welcome) {
+  v1::StreamResponse response;
+  while (stream->Read(&response)) {
+    const int64_t received_ns = monotonic_.NowNs();
+    if (response.has_clock_response()) {
+      clock_exchange_->OnResponse(response.clock_response(), received_ns);
+    } else if (response.has_acknowledgement()) {
+      queue_->Acknowledge(response.acknowledgement().batch_number());
+    } else if (response.has_welcome() && !welcomed_) {
+      clock_exchange_->Begin();
+      queue_->BeginStream(response.welcome().acknowledged_batch_number());
+      on_welcome();
+      welcomed_ = true;
+      queue_->Wake();
+    }
+  }
+  over_ = true;
+  queue_->Wake();
+}
+
+bool StreamSession::WaitForWelcome(std::chrono::milliseconds patience) {
+  const SteadyClock::time_point deadline = SteadyClock::now() + patience;
+  constexpr std::chrono::milliseconds kStep(5);
+  while (!welcomed_ && !over_ && SteadyClock::now() < deadline) {
+    std::this_thread::sleep_for(kStep);
+  }
+  return welcomed_ && !over_;
+}
+
+void StreamSession::Write(Stream* stream) {
+  StreamDefinitions definitions;
+  v1::StreamRequest request;
+  while (!over_) {
+    const int64_t until_due_ns = clock_exchange_->NextDueNs() - monotonic_.NowNs();
+    if (until_due_ns <= 0) {
+      // Before any batch: what is queued in front of it would count as delay.
+      clock_exchange_->Fill(request.mutable_clock_request());
+      if (!stream->Write(request)) {
+        return;
+      }
+      continue;
+    }
+    if (const std::shared_ptr<const OutgoingBatch> batch = queue_->Next(); batch != nullptr) {
+      definitions.Complete(*batch, request.mutable_event_batch());
+      if (!stream->Write(request)) {
+        return;
+      }
+      continue;
+    }
+    queue_->WaitUntil(SteadyClock::now() + std::chrono::nanoseconds(until_due_ns));
+  }
+}
+
+}  // namespace audio_latency::probe

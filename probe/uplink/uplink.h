@@ -1,0 +1,58 @@
+// The stream to the correlator, kept up.
+
+#ifndef PROBE_UPLINK_UPLINK_H_
+#define PROBE_UPLINK_UPLINK_H_
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "audio_latency/v1/probe.pb.h"
+#include "common/logging/logger.h"
+#include "common/time/clock.h"
+#include "probe/clock/clock_exchange.h"
+#include "probe/uplink/batch_queue.h"
+
+namespace audio_latency::probe {
+
+struct UplinkOptions {
+  // host:port.
+  std::string correlator_address;
+  // Who we are and how we sign.
+  v1::Hello hello;
+  std::chrono::milliseconds first_retry{200};
+  std::chrono::milliseconds longest_retry{5'000};
+  // After the correlator refused this probe (FAILED_PRECONDITION): somebody has to change a
+  // configuration first.
+  std::chrono::milliseconds retry_after_refusal{30'000};
+  // To connect, and to be welcomed.
+  std::chrono::milliseconds patience{5'000};
+  // Between two lines that say that the correlator is out of reach.
+  std::chrono::milliseconds log_interval{30'000};
+};
+
+struct UplinkStatistics {
+  bool connected = false;
+  uint64_t connections = 0;
+  uint64_t failed_attempts = 0;
+};
+
+// Sends the queue's batches and asks for the time, on one gRPC stream. When that breaks it connects
+// again, for ever, while the queue keeps what is not acknowledged. Threads of its own; every method
+// may be called from any thread.
+class Uplink {
+ public:
+  // All must outlive the uplink. `monotonic`: the clock that the events were stamped with.
+  static std::unique_ptr<Uplink> Start(const UplinkOptions& options, BatchQueue* queue,
+                                       ClockExchange* clock_exchange, const Clock& monotonic,
+                                       Logger* logger);
+  // Ends the stream and the threads, at once.
+  virtual ~Uplink() = default;
+
+  virtual UplinkStatistics statistics() const = 0;
+};
+
+}  // namespace audio_latency::probe
+
+#endif  // PROBE_UPLINK_UPLINK_H_
