@@ -1,0 +1,55 @@
+# What people type. Each target does all that it needs: packages, build, run.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BUILD := build
+JOBS ?= $(shell nproc)
+DEMO_SECONDS ?= 60
+# Speech is real time and clocks are compared: tests that need the machine to themselves are marked
+# RUN_SERIAL, the others share the cores.
+CTEST_ARGUMENTS ?=
+export DEMO_SECONDS
+
+# Every C and C++ file of ours that is under version control or about to be.
+SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
+
+.PHONY: help setup build demo test bench clean format tidy lint
+
+help: ## Shows this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Installs the Debian packages that are missing (needs root only then)
+	@.ci/setup
+
+build: setup ## Builds the programs into build/bin
+	@if [ ! -f $(BUILD)/build.ninja ]; then \
+	  echo "build: configuring ..."; \
+	  cmake --preset release -Wno-dev >$(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }; \
+	  rm -f $(BUILD).log; \
+	fi
+	@NINJA_STATUS="build: [%f/%t, %es] " cmake --build $(BUILD) --parallel $(JOBS)
+
+demo: build ## Real speech through three nodes: the delay of every hop (DEMO_SECONDS=60)
+	@$(BUILD)/bin/lab-demo --seconds $(DEMO_SECONDS) --output $(BUILD)/demo
+
+test: build ## Builds and runs every test; what needs root is skipped without it, and counted
+	@cd $(BUILD) && ctest --output-on-failure --parallel $(JOBS) $(CTEST_ARGUMENTS)
+
+bench: build ## Measures the speed of the BPF programs and the correlator; writes build/bench.json
+	@tests/bench/run $(BUILD)
+
+clean: ## Removes everything that was built
+	@rm -rf $(BUILD)
+
+format: setup ## Formats every source file in place
+	@$(SOURCES) | xargs -r clang-format-14 -i
+
+tidy: build ## Looks for mistakes with clang-tidy
+	@$(SOURCES) | grep '\.cc$$' | sort -u | \
+	  xargs -r -P $(JOBS) -n 4 clang-tidy-14 --quiet -p $(BUILD)
+
+lint: setup ## Checks the formatting of all files and, where buf is installed, the protocol
+	@$(SOURCES) | xargs -r clang-format-14 --dry-run -Werror
+	@if command -v buf >/dev/null; then cd proto && buf lint; \
+	else echo "lint: buf is not installed; the .proto files were not looked at"; fi
