@@ -20,6 +20,10 @@ using ConversationId = uint32_t;
 using EndpointId = uint32_t;
 using NodeId = uint16_t;
 
+// A number of a removed flow is not given to another before this: longer than anything that still
+// names it (observations in the matching window, matches in the log of newest ones).
+inline constexpr int64_t kFlowQuarantineNs = 60'000'000'000;
+
 enum class Direction : uint8_t { kIngress = 1, kEgress = 2 };
 
 // What an interface faces (InterfaceRole of probe.proto).
@@ -55,6 +59,7 @@ struct FlowRecord {
 
 // Thread-safe: Add takes a lock; reads of a registered flow never wait. Bounded: beyond the limit
 // Add fails with RESOURCE_EXHAUSTED and the caller counts the flow's events as dropped.
+// Conversations live as long as one of their flows. Endpoints stay: they are what hops are named by.
 class FlowRegistry {
  public:
   // `directory` must outlive the registry.
@@ -64,15 +69,18 @@ class FlowRegistry {
 
   // The number of a node by name, made at first sight; RESOURCE_EXHAUSTED beyond 65,535.
   virtual absl::StatusOr<NodeId> InternNode(const std::string& name) = 0;
-  // `unix_time_ns`: when the flow began, for the directory.
+  // `unix_time_ns`: when the flow began, for the directory. The same pod is the same endpoint
+  // whatever its address; an address without a pod is an endpoint of its own.
   virtual absl::StatusOr<FlowId> Add(const FlowDescription& flow, int64_t unix_time_ns) = 0;
-  // The flow's probe will not name it again. Its number is reused only after `kFlowQuarantineNs`.
-  virtual void Remove(FlowId flow, int64_t now_ns) = 0;
+  // The flow's probe will not name it again. Its number is reused only after kFlowQuarantineNs, on
+  // the clock of Add. What is not registered is ignored.
+  virtual void Remove(FlowId flow, int64_t unix_time_ns) = 0;
 
   virtual const FlowRecord& Record(FlowId flow) const = 0;
   virtual const FlowDescription& Description(FlowId flow) const = 0;
   virtual const Endpoint& EndpointOf(EndpointId endpoint) const = 0;
   virtual const std::string& NodeName(NodeId node) const = 0;
+  // Flows that are registered and not removed.
   virtual uint32_t flow_count() const = 0;
 };
 

@@ -23,12 +23,17 @@ struct MatchPoint {
 };
 
 // The way of one piece of audio through one conversation: where it left the source endpoint and
-// where it reached the destination (equal points when only one was seen).
+// where it reached the destination (equal points when only one of the two sides was seen).
 struct Passage {
   ConversationId conversation = 0;
   uint32_t position = 0;
   MatchPoint first;
   MatchPoint last;
+  // Whether `first` is on the source's side and `last` on the destination's. What happened inside
+  // an endpoint is known only when the passage into it was seen at its destination and the passage
+  // out of it at its source.
+  bool source_seen = false;
+  bool destination_seen = false;
   // Index in Match::passages of the passage that this one continues; -1: none.
   int16_t predecessor = -1;
   Decision decision = Decision::kNone;

@@ -15,9 +15,12 @@ struct MatchingCounters {
   uint64_t lock_links = 0;
   // Links that could not be told apart, so not reported.
   uint64_t collisions = 0;
+  // Unique links of flow pairs that have not yet given enough of them to be believed.
+  uint64_t unconfirmed = 0;
   // Observations overwritten before they were decided.
   uint64_t overwritten = 0;
-  // Observations that came later than the wait for stragglers allows, or are older than the window.
+  // Observations that came later than the wait for stragglers allows (matched all the same), or are
+  // older than the window (dropped).
   uint64_t late = 0;
   uint64_t queue_full = 0;
   uint64_t live_observations = 0;

@@ -1,0 +1,257 @@
+#include "correlator/flows/flow_registry.h"
+
+#include <algorithm>
+#include <deque>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/status/status_macros.h"
+#include "correlator/flows/chunked_store.h"
+#include "fmt/format.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+constexpr size_t kMaxNodes = 65535;
+// Endpoints stay for good; a cluster that changes much needs room for more than are alive.
+constexpr size_t kLeastMaxEndpoints = 65536;
+
+// What all observation points of one conversation agree on. `node` tells apart addresses that mean
+// something else on every node (127.0.0.1).
+struct ConversationKey {
+  IpAddress source;
+  IpAddress destination;
+  uint16_t source_port = 0;
+  uint16_t destination_port = 0;
+  uint8_t transport = 0;
+  bool is_rtp = false;
+  uint32_t rtp_ssrc = 0;
+  int32_t node = -1;
+
+  friend bool operator==(const ConversationKey&, const ConversationKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const ConversationKey& key) {
+    return H::combine(std::move(state), key.source, key.destination, key.source_port,
+                      key.destination_port, key.transport, key.is_rtp, key.rtp_ssrc, key.node);
+  }
+};
+
+bool IsNodeLocal(const IpAddress& address) {
+  const auto& bytes = address.mapped();
+  if (address.is_v4()) {
+    return bytes[12] == 127 || (bytes[12] == 169 && bytes[13] == 254);
+  }
+  const bool is_link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+  const bool is_loopback = bytes[15] == 1 && std::all_of(bytes.begin(), bytes.begin() + 15,
+                                                         [](uint8_t byte) { return byte == 0; });
+  return is_link_local || is_loopback;
+}
+
+ConversationKey KeyOf(const FlowDescription& flow) {
+  ConversationKey key{.source = flow.source,
+                      .destination = flow.destination,
+                      .source_port = flow.source_port,
+                      .destination_port = flow.destination_port,
+                      .transport = flow.transport,
+                      .is_rtp = flow.is_rtp,
+                      .rtp_ssrc = flow.is_rtp ? flow.rtp_ssrc : 0};
+  if (IsNodeLocal(flow.source) || IsNodeLocal(flow.destination)) {
+    key.node = flow.node;
+  }
+  return key;
+}
+
+// What makes two endpoints one: the pod when it is known, else the address.
+struct EndpointKey {
+  std::string namespace_name;
+  std::string pod;
+  IpAddress address;
+
+  friend bool operator==(const EndpointKey&, const EndpointKey&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const EndpointKey& key) {
+    return H::combine(std::move(state), key.namespace_name, key.pod, key.address);
+  }
+};
+
+struct FlowSlot {
+  FlowRecord record;
+  FlowDescription description;
+  bool is_live = false;  // the writer's
+};
+
+struct Conversation {
+  ConversationId id = 0;
+  uint32_t flow_count = 0;
+};
+
+class FlowRegistryImplementation final : public FlowRegistry {
+ public:
+  FlowRegistryImplementation(const EndpointDirectory& directory, uint32_t max_flows)
+      : directory_(directory),
+        max_flows_(max_flows),
+        flows_(size_t{max_flows} * 2),
+        endpoints_(std::max(kLeastMaxEndpoints, size_t{max_flows} * 4)),
+        node_names_(kMaxNodes) {}
+
+  absl::StatusOr<NodeId> InternNode(const std::string& name) override {
+    absl::MutexLock lock(&mutex_);
+    if (const auto found = nodes_.find(name); found != nodes_.end()) {
+      return found->second;
+    }
+    if (nodes_.size() >= kMaxNodes) {
+      return absl::ResourceExhaustedError(
+          fmt::format("node {}: {} nodes are known already, which is the limit", name, kMaxNodes));
+    }
+    const NodeId id = static_cast<NodeId>(nodes_.size());
+    node_names_.Writable(id) = name;
+    nodes_.emplace(name, id);
+    return id;
+  }
+
+  absl::StatusOr<FlowId> Add(const FlowDescription& flow, int64_t unix_time_ns) override {
+    // Asked outside the lock: a directory may take its time.
+    const Endpoint source = directory_.Resolve(flow.source, flow.source_port, unix_time_ns);
+    const Endpoint destination =
+        directory_.Resolve(flow.destination, flow.destination_port, unix_time_ns);
+
+    absl::MutexLock lock(&mutex_);
+    ReleaseQuarantined(unix_time_ns);
+    if (live_flows_ >= max_flows_ || (free_flows_.empty() && used_slots_ == flows_.capacity())) {
+      return absl::ResourceExhaustedError(fmt::format(
+          "{} flows are registered and {} wait for reuse; raise MAX_FLOWS (now {}) to take more",
+          live_flows_, quarantine_.size(), max_flows_));
+    }
+    FlowRecord record{.node = flow.node,
+                      .direction = flow.direction,
+                      .interface_role = flow.interface_role,
+                      .is_rtp = flow.is_rtp};
+    ASSIGN_OR_RETURN(record.source, InternEndpoint(source));
+    ASSIGN_OR_RETURN(record.destination, InternEndpoint(destination));
+    record.conversation = JoinConversation(KeyOf(flow));
+
+    FlowId id = 0;
+    if (!free_flows_.empty()) {
+      id = free_flows_.back();
+      free_flows_.pop_back();
+    } else {
+      id = used_slots_++;
+    }
+    FlowSlot& slot = flows_.Writable(id);
+    slot.record = record;
+    slot.description = flow;
+    slot.is_live = true;
+    ++live_flows_;
+    return id;
+  }
+
+  void Remove(FlowId flow, int64_t unix_time_ns) override {
+    absl::MutexLock lock(&mutex_);
+    ReleaseQuarantined(unix_time_ns);
+    if (flow >= used_slots_ || !flows_.Writable(flow).is_live) {
+      return;
+    }
+    flows_.Writable(flow).is_live = false;
+    --live_flows_;
+    quarantine_.emplace_back(unix_time_ns, flow);
+  }
+
+  const FlowRecord& Record(FlowId flow) const override { return flows_[flow].record; }
+  const FlowDescription& Description(FlowId flow) const override {
+    return flows_[flow].description;
+  }
+  const Endpoint& EndpointOf(EndpointId endpoint) const override { return endpoints_[endpoint]; }
+  const std::string& NodeName(NodeId node) const override { return node_names_[node]; }
+  uint32_t flow_count() const override {
+    absl::MutexLock lock(&mutex_);
+    return live_flows_;
+  }
+
+ private:
+  absl::StatusOr<EndpointId> InternEndpoint(const Endpoint& endpoint)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    EndpointKey key;
+    if (endpoint.pod.empty()) {
+      key.address = endpoint.address;
+    } else {
+      key.namespace_name = endpoint.namespace_name;
+      key.pod = endpoint.pod;
+    }
+    if (const auto found = endpoint_ids_.find(key); found != endpoint_ids_.end()) {
+      return found->second;
+    }
+    if (endpoint_ids_.size() >= endpoints_.capacity()) {
+      return absl::ResourceExhaustedError(
+          fmt::format("{} endpoints are known, which is the limit; raise MAX_FLOWS (now {})",
+                      endpoint_ids_.size(), max_flows_));
+    }
+    const EndpointId id = static_cast<EndpointId>(endpoint_ids_.size());
+    endpoints_.Writable(id) = endpoint;
+    endpoint_ids_.emplace(std::move(key), id);
+    return id;
+  }
+
+  ConversationId JoinConversation(const ConversationKey& key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto [entry, is_new] = conversations_.try_emplace(key);
+    if (is_new) {
+      if (!free_conversations_.empty()) {
+        entry->second.id = free_conversations_.back();
+        free_conversations_.pop_back();
+      } else {
+        entry->second.id = next_conversation_++;
+      }
+    }
+    ++entry->second.flow_count;
+    return entry->second.id;
+  }
+
+  void LeaveConversation(const ConversationKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto entry = conversations_.find(key);
+    if (--entry->second.flow_count == 0) {
+      free_conversations_.push_back(entry->second.id);
+      conversations_.erase(entry);
+    }
+  }
+
+  void ReleaseQuarantined(int64_t unix_time_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    while (!quarantine_.empty() && unix_time_ns - quarantine_.front().first >= kFlowQuarantineNs) {
+      const FlowId flow = quarantine_.front().second;
+      quarantine_.pop_front();
+      LeaveConversation(KeyOf(flows_[flow].description));
+      free_flows_.push_back(flow);
+    }
+  }
+
+  const EndpointDirectory& directory_;
+  const uint32_t max_flows_;
+  mutable absl::Mutex mutex_;
+  // Written under mutex_, read by anyone.
+  ChunkedStore<FlowSlot> flows_;
+  ChunkedStore<Endpoint> endpoints_;
+  ChunkedStore<std::string> node_names_;
+  absl::flat_hash_map<std::string, NodeId> nodes_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<EndpointKey, EndpointId> endpoint_ids_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<ConversationKey, Conversation> conversations_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ConversationId> free_conversations_ ABSL_GUARDED_BY(mutex_);
+  ConversationId next_conversation_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<FlowId> free_flows_ ABSL_GUARDED_BY(mutex_);
+  // When it was removed, in that order.
+  std::deque<std::pair<int64_t, FlowId>> quarantine_ ABSL_GUARDED_BY(mutex_);
+  uint32_t used_slots_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t live_flows_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<FlowRegistry> FlowRegistry::Create(const EndpointDirectory& directory,
+                                                   uint32_t max_flows) {
+  return std::make_unique<FlowRegistryImplementation>(directory, max_flows);
+}
+
+}  // namespace audio_latency::correlator

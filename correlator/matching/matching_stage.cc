@@ -1,0 +1,169 @@
+#include "correlator/matching/matching_stage.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using ObservationBlock = std::vector<Observation>;
+
+// Decisions are looked for this often when nothing arrives.
+constexpr absl::Duration kIdlePeriod = absl::Milliseconds(20);
+
+// One matcher with its queue and its thread.
+class Shard {
+ public:
+  Shard(const FlowRegistry& flows, const Clock& clock, MatchSink& sink,
+        const MatcherOptions& options, uint32_t max_queued)
+      : clock_(clock),
+        sink_(sink),
+        max_queued_(max_queued),
+        matcher_(flows, options),
+        thread_([this] { Run(); }) {}
+
+  ~Shard() {
+    {
+      absl::MutexLock lock(&mutex_);
+      is_stopping_ = true;
+    }
+    thread_.join();
+  }
+
+  void Take(ObservationBlock block) {
+    absl::MutexLock lock(&mutex_);
+    if (queued_ + block.size() > max_queued_) {
+      queue_full_ += block.size();
+      return;
+    }
+    queued_ += block.size();
+    blocks_.push_back(std::move(block));
+  }
+
+  MatchingCounters Counters() const {
+    absl::MutexLock lock(&mutex_);
+    MatchingCounters counters = counters_;
+    counters.queue_full = queue_full_;
+    return counters;
+  }
+
+ private:
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return is_stopping_ || !blocks_.empty();
+  }
+
+  void Run() {
+    std::vector<ObservationBlock> blocks;
+    std::vector<Match> matches;
+    while (true) {
+      blocks.clear();
+      {
+        absl::MutexLock lock(&mutex_);
+        counters_ = matcher_.counters();
+        mutex_.AwaitWithTimeout(absl::Condition(this, &Shard::HasWork), kIdlePeriod);
+        if (is_stopping_) {
+          return;
+        }
+        blocks.swap(blocks_);
+        queued_ = 0;
+      }
+      const int64_t now_ns = clock_.NowNs();
+      for (const ObservationBlock& block : blocks) {
+        matcher_.Add(block, now_ns);
+      }
+      matcher_.Decide(now_ns, &matches);
+      if (!matches.empty()) {
+        sink_.Take(std::exchange(matches, {}));
+      }
+    }
+  }
+
+  const Clock& clock_;
+  MatchSink& sink_;
+  const size_t max_queued_;
+  mutable absl::Mutex mutex_;
+  std::vector<ObservationBlock> blocks_ ABSL_GUARDED_BY(mutex_);
+  size_t queued_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t queue_full_ ABSL_GUARDED_BY(mutex_) = 0;
+  MatchingCounters counters_ ABSL_GUARDED_BY(mutex_);
+  bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  Matcher matcher_;  // the thread's
+  std::thread thread_;
+};
+
+class MatchingStageImplementation final : public MatchingStage {
+ public:
+  MatchingStageImplementation(const FlowRegistry& flows, const Clock& clock, MatchSink& sink,
+                              const MatchingStageOptions& options) {
+    const uint32_t count = std::max(options.threads, 1u);
+    MatcherOptions matcher = options.matcher;
+    matcher.table_events /= count;
+    for (uint32_t i = 0; i < count; ++i) {
+      shards_.push_back(
+          std::make_unique<Shard>(flows, clock, sink, matcher, options.max_queued));
+    }
+  }
+
+  void Take(std::span<const Observation> observations) override {
+    if (shards_.size() == 1) {
+      shards_[0]->Take(ObservationBlock(observations.begin(), observations.end()));
+      return;
+    }
+    std::vector<ObservationBlock> blocks(shards_.size());
+    for (ObservationBlock& block : blocks) {
+      block.reserve(observations.size() / shards_.size() + observations.size() / 8 + 8);
+    }
+    for (const Observation& observation : observations) {
+      blocks[ShardOf(observation.signature)].push_back(observation);
+    }
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      if (!blocks[i].empty()) {
+        shards_[i]->Take(std::move(blocks[i]));
+      }
+    }
+  }
+
+  MatchingCounters Counters() const override {
+    MatchingCounters sum;
+    for (const auto& shard : shards_) {
+      const MatchingCounters one = shard->Counters();
+      sum.observations += one.observations;
+      sum.matches += one.matches;
+      sum.unique_links += one.unique_links;
+      sum.lock_links += one.lock_links;
+      sum.collisions += one.collisions;
+      sum.unconfirmed += one.unconfirmed;
+      sum.overwritten += one.overwritten;
+      sum.late += one.late;
+      sum.queue_full += one.queue_full;
+      sum.live_observations += one.live_observations;
+      // Each matcher learns the pairs by itself; the most that one knows is how many there are.
+      sum.locks = std::max(sum.locks, one.locks);
+    }
+    return sum;
+  }
+
+ private:
+  size_t ShardOf(uint64_t signature) const {
+    const uint64_t mixed = (signature ^ (signature >> 32)) * 0xD6E8FEB86659FD93;
+    return static_cast<size_t>(((mixed >> 32) * shards_.size()) >> 32);
+  }
+
+  std::vector<std::unique_ptr<Shard>> shards_;
+};
+
+}  // namespace
+
+std::unique_ptr<MatchingStage> MatchingStage::Start(const FlowRegistry& flows,
+                                                    const Clock& monotonic_clock, MatchSink& sink,
+                                                    const MatchingStageOptions& options) {
+  return std::make_unique<MatchingStageImplementation>(flows, monotonic_clock, sink, options);
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,180 @@
+#include "correlator/matching/passages.h"
+
+#include <algorithm>
+#include <span>
+#include <tuple>
+
+#include "absl/container/inlined_vector.h"
+#include "correlator/matching/observation_log.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+// What one node saw of a passage.
+struct NodeView {
+  NodeId node = 0;
+  bool out_of_container = false;
+  bool into_container = false;
+  bool into_node = false;
+  bool out_of_node = false;
+  const PieceObservation* earliest = nullptr;
+  const PieceObservation* latest = nullptr;
+
+  void Add(const PieceObservation& observation) {
+    const FlowRecord& record = *observation.record;
+    const bool is_ingress = record.direction == Direction::kIngress;
+    if (record.interface_role == InterfaceRole::kContainer) {
+      (is_ingress ? out_of_container : into_container) = true;
+    } else {
+      (is_ingress ? into_node : out_of_node) = true;
+    }
+    if (earliest == nullptr || observation.time_ns < earliest->time_ns) {
+      earliest = &observation;
+    }
+    if (latest == nullptr || observation.time_ns > latest->time_ns) {
+      latest = &observation;
+    }
+  }
+
+  // 2: the audio left its pod here; 1: it left the node and did not come from another.
+  int SourceRank() const { return out_of_container ? 2 : (out_of_node && !into_node ? 1 : 0); }
+  int DestinationRank() const { return into_container ? 2 : (into_node && !out_of_node ? 1 : 0); }
+};
+using NodeViews = absl::InlinedVector<NodeView, 4>;
+
+// The view with the highest rank; on a tie the one of the directory's node, then by time.
+template <typename Rank, typename IsBetterByTime>
+const NodeView& Choose(const FlowRegistry& flows, const NodeViews& views, EndpointId endpoint,
+                       Rank rank, IsBetterByTime is_better_by_time) {
+  const NodeView* best = &views[0];
+  for (size_t i = 1; i < views.size(); ++i) {
+    const NodeView& view = views[i];
+    if (rank(view) != rank(*best)) {
+      if (rank(view) > rank(*best)) {
+        best = &view;
+      }
+      continue;
+    }
+    const std::string& home = flows.EndpointOf(endpoint).node;
+    const bool view_is_home = !home.empty() && flows.NodeName(view.node) == home;
+    const bool best_is_home = !home.empty() && flows.NodeName(best->node) == home;
+    if (view_is_home != best_is_home ? view_is_home : is_better_by_time(view, *best)) {
+      best = &view;
+    }
+  }
+  return *best;
+}
+
+MatchPoint PointOf(const PieceObservation& observation) {
+  return {.flow = observation.flow, .time_ns = observation.time_ns};
+}
+
+void PlaceOnOneNode(const NodeView& view, PiecePassage* passage) {
+  passage->source_seen = view.SourceRank() > 0;
+  passage->destination_seen = view.DestinationRank() > 0;
+  // With one side only, the other points are the same sight again (veth, bridge, uplink).
+  const bool spans = passage->source_seen && passage->destination_seen;
+  const PieceObservation& outer = passage->destination_seen ? *view.latest : *view.earliest;
+  passage->first = PointOf(spans ? *view.earliest : outer);
+  passage->last = PointOf(outer);
+  passage->first_node = view.node;
+  passage->last_node = view.node;
+}
+
+void PlaceAcrossNodes(const FlowRegistry& flows, const NodeViews& views, PiecePassage* passage) {
+  const NodeView& source = Choose(
+      flows, views, passage->source, [](const NodeView& view) { return view.SourceRank(); },
+      [](const NodeView& a, const NodeView& b) { return a.earliest->time_ns < b.earliest->time_ns; });
+  const NodeView& destination = Choose(
+      flows, views, passage->destination,
+      [](const NodeView& view) { return view.DestinationRank(); },
+      [](const NodeView& a, const NodeView& b) { return a.latest->time_ns > b.latest->time_ns; });
+  if (&source == &destination) {
+    PlaceOnOneNode(source, passage);
+    return;
+  }
+  passage->first = PointOf(*source.earliest);
+  passage->last = PointOf(*destination.latest);
+  passage->first_node = source.node;
+  passage->last_node = destination.node;
+  // Two nodes of which neither looks like an end (capture points of an unknown kind) are taken as
+  // the ends; a node that the audio only passes through is not when the real end is missing.
+  passage->source_seen = source.SourceRank() > 0 || destination.DestinationRank() == 0;
+  passage->destination_seen = destination.DestinationRank() > 0 || source.SourceRank() == 0;
+  if (!passage->source_seen) {
+    passage->first = passage->last;
+    passage->first_node = passage->last_node;
+  } else if (!passage->destination_seen) {
+    passage->last = passage->first;
+    passage->last_node = passage->first_node;
+  }
+}
+
+PiecePassage MakePassage(const FlowRegistry& flows,
+                         const std::vector<PieceObservation>& observations, uint32_t begin,
+                         uint32_t end) {
+  const PieceObservation& front = observations[begin];
+  PiecePassage passage;
+  passage.conversation = front.record->conversation;
+  passage.position = front.position;
+  passage.source = front.record->source;
+  passage.destination = front.record->destination;
+  passage.begin = begin;
+  passage.end = end;
+  passage.oldest_sequence = front.sequence;
+  NodeViews views;
+  for (uint32_t i = begin; i < end; ++i) {
+    const PieceObservation& observation = observations[i];
+    // Seen again at the same point (a duplicated packet): the earliest counts.
+    if (i == begin || observations[i - 1].flow != observation.flow) {
+      auto view = std::find_if(views.begin(), views.end(), [&](const NodeView& candidate) {
+        return candidate.node == observation.record->node;
+      });
+      if (view == views.end()) {
+        view = views.insert(views.end(), NodeView{.node = observation.record->node});
+      }
+      view->Add(observation);
+    }
+    passage.oldest_sequence = std::min(passage.oldest_sequence, observation.sequence);
+    passage.is_fresh |= (observation.flags & kLogDecided) == 0;
+    passage.transit_reported |= (observation.flags & kLogTransitReported) != 0;
+    passage.collided |= (observation.flags & kLogCollided) != 0;
+    if ((observation.flags & kLogLinked) != 0) {
+      passage.linked = true;
+      passage.link = observation.link;
+      passage.decision = (observation.flags & kLogLinkedByLock) != 0 ? Decision::kLock
+                                                                     : Decision::kUnique;
+    }
+  }
+  if (views.size() == 1) {
+    PlaceOnOneNode(views[0], &passage);
+  } else {
+    PlaceAcrossNodes(flows, views, &passage);
+  }
+  return passage;
+}
+
+}  // namespace
+
+void BuildPassages(const FlowRegistry& flows, std::vector<PieceObservation>* observations,
+                   std::vector<PiecePassage>* passages) {
+  std::sort(observations->begin(), observations->end(),
+            [](const PieceObservation& a, const PieceObservation& b) {
+              return std::tie(a.record->conversation, a.position, a.flow, a.time_ns) <
+                     std::tie(b.record->conversation, b.position, b.flow, b.time_ns);
+            });
+  const uint32_t count = static_cast<uint32_t>(observations->size());
+  for (uint32_t begin = 0; begin < count;) {
+    uint32_t end = begin + 1;
+    while (end < count &&
+           (*observations)[end].record->conversation ==
+               (*observations)[begin].record->conversation &&
+           (*observations)[end].position == (*observations)[begin].position) {
+      ++end;
+    }
+    passages->push_back(MakePassage(flows, *observations, begin, end));
+    begin = end;
+  }
+}
+
+}  // namespace audio_latency::correlator
