@@ -1,0 +1,309 @@
+#include "correlator/metrics/correlator_metrics.h"
+
+#include <algorithm>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "common/version/version.h"
+#include "correlator/metrics/series_limit.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using Combine = SeriesLimit::Combine;
+using Families = std::vector<prometheus::MetricFamily>;
+
+constexpr double kNsPerSecond = 1e9;
+
+// A family that hops, paths, pods or nodes fill, and so may grow without end.
+struct LimitedFamily {
+  prometheus::MetricFamily empty;
+  SeriesLimit limit;
+  std::vector<Series> series;
+
+  LimitedFamily(prometheus::MetricFamily family, size_t most_series, Combine combine)
+      : empty(std::move(family)), limit(most_series, combine) {}
+};
+
+std::string PodName(const Endpoint& endpoint) {
+  return endpoint.pod.empty() ? endpoint.address.ToString() : endpoint.pod;
+}
+
+MetricLabels TransitLabels(const HopSnapshot& hop) {
+  return {{"source_pod", PodName(hop.source)},
+          {"dest_pod", PodName(hop.destination)},
+          {"source_workload", hop.source.workload},
+          {"dest_workload", hop.destination.workload},
+          {"source_namespace", hop.source.namespace_name},
+          {"dest_namespace", hop.destination.namespace_name},
+          {"source_node", hop.source.node},
+          {"dest_node", hop.destination.node}};
+}
+
+MetricLabels ProcessingLabels(const HopSnapshot& hop) {
+  return {{"pod", PodName(hop.source)},
+          {"workload", hop.source.workload},
+          {"namespace", hop.source.namespace_name},
+          {"node", hop.source.node}};
+}
+
+// The buckets, then the sum.
+std::vector<double> HistogramNumbers(const DelaySnapshot& delay) {
+  std::vector<double> numbers(delay.buckets.begin(), delay.buckets.end());
+  numbers.push_back(delay.sum_seconds);
+  return numbers;
+}
+
+std::string_view StateName(ClockState state) {
+  switch (state) {
+    case ClockState::kSynchronising:
+      return "synchronising";
+    case ClockState::kGood:
+      return "good";
+    case ClockState::kStale:
+      return "stale";
+  }
+  return "unknown";
+}
+
+prometheus::MetricFamily Single(prometheus::MetricFamily family, double value) {
+  AddSample({}, value, &family);
+  return family;
+}
+
+class SnapshotMetrics final : public CorrelatorMetrics {
+ public:
+  SnapshotMetrics(const PathReader& paths, const NodeReader& nodes, const MatchingReader& matching,
+                  size_t max_series)
+      : paths_(paths), nodes_(nodes), matching_(matching), max_series_(max_series) {}
+
+  Families Collect() override {
+    const std::lock_guard lock(mutex_);
+    FillHops();
+    FillPaths();
+    FillNodes();
+    FillErrors();
+    Families families;
+    prometheus::MetricFamily limited =
+        GaugeFamily("audio_latency_limited_series",
+                    "Series that found no place of their own and are put together as other.");
+    for (LimitedFamily* family : limited_) {
+      families.push_back(Finish(family));
+      AddSample({{"family", family->empty.name}}, static_cast<double>(family->limit.limited()),
+                &limited);
+    }
+    families.push_back(std::move(limited));
+    AddMatching(&families);
+    prometheus::MetricFamily build =
+        GaugeFamily("audio_latency_build_info", "Version of the correlator.");
+    AddSample({{"version", std::string(Version())}}, 1, &build);
+    families.push_back(std::move(build));
+    return families;
+  }
+
+ private:
+  LimitedFamily Histogram(std::string name, std::string help) const {
+    return {HistogramFamily(std::move(name), std::move(help)), max_series_, Combine::kSum};
+  }
+  LimitedFamily Counter(std::string name, std::string help) const {
+    return {CounterFamily(std::move(name), std::move(help)), max_series_, Combine::kSum};
+  }
+  LimitedFamily Gauge(std::string name, std::string help) const {
+    return {GaugeFamily(std::move(name), std::move(help)), max_series_, Combine::kMax};
+  }
+
+  static void Add(MetricLabels labels, std::vector<double> numbers, LimitedFamily* family) {
+    family->series.push_back({std::move(labels), std::move(numbers)});
+  }
+
+  static prometheus::MetricFamily Finish(LimitedFamily* family) {
+    prometheus::MetricFamily finished = family->empty;
+    for (Series& series : family->limit.Apply(std::exchange(family->series, {}))) {
+      const std::span<const double> numbers = series.numbers;
+      if (finished.type == prometheus::MetricType::Histogram) {
+        AddHistogram(std::move(series.labels), kDelayBucketsSeconds,
+                     numbers.first(numbers.size() - 1), numbers.back(), &finished);
+      } else {
+        AddSample(std::move(series.labels), numbers.front(), &finished);
+      }
+    }
+    return finished;
+  }
+
+  void FillHops() {
+    for (const HopSnapshot& hop : paths_.Hops(0)) {
+      if (hop.kind == HopKind::kTransit) {
+        Add(TransitLabels(hop), HistogramNumbers(hop.delay), &transit_);
+        Add(TransitLabels(hop), {hop.delay.error_bound_seconds}, &transit_error_);
+        Add(TransitLabels(hop), {hop.delay.negative_count}, &transit_negative_);
+      } else {
+        Add(ProcessingLabels(hop), HistogramNumbers(hop.delay), &processing_);
+        Add(ProcessingLabels(hop), {hop.delay.error_bound_seconds}, &processing_error_);
+      }
+    }
+  }
+
+  void FillPaths() {
+    for (const PathSnapshot& path : paths_.Paths(0)) {
+      const MetricLabels labels = {{"path", path.path}};
+      Add(labels, HistogramNumbers(path.delay), &path_);
+      Add(labels, {path.delay.error_bound_seconds}, &path_error_);
+      Add(labels, {path.delay.negative_count}, &path_negative_);
+      Add(labels, {path.coverage}, &path_coverage_);
+      Add(labels, {static_cast<double>(path.last_seen_unix_ns) / kNsPerSecond}, &path_last_seen_);
+    }
+  }
+
+  void FillNodes() {
+    for (const PodSignatures& signatures : nodes_.Signatures()) {
+      Add({{"pod", signatures.pod}}, {signatures.count}, &signatures_);
+    }
+    for (const NodeSnapshot& node : nodes_.Nodes()) {
+      const MetricLabels labels = {{"node", node.node}};
+      Add(labels, {node.connected ? 1.0 : 0.0}, &node_connected_);
+      Add(labels, {static_cast<double>(node.last_seen_unix_ns) / kNsPerSecond}, &node_last_seen_);
+      Add(labels, {node.events}, &node_events_);
+      Add(labels, {node.flows}, &node_flows_);
+      Add(labels, {node.lost_share}, &node_lost_);
+      Add({{"node", node.node}, {"version", node.version}}, {1}, &node_info_);
+      for (const ClockState state :
+           {ClockState::kSynchronising, ClockState::kGood, ClockState::kStale}) {
+        Add({{"node", node.node}, {"state", std::string(StateName(state))}},
+            {node.clock_state == state ? 1.0 : 0.0}, &clock_state_);
+      }
+      if (node.clock_state != ClockState::kSynchronising) {
+        Add(labels, {node.clock_error_bound_seconds}, &clock_error_);
+        Add(labels, {node.clock_offset_seconds}, &clock_offset_);
+      }
+      for (const NodeSnapshot::Drop& drop : node.drops) {
+        Add({{"node", node.node}, {"cause", drop.cause}, {"lost", drop.lost ? "true" : "false"}},
+            {drop.count}, &node_drops_);
+      }
+    }
+  }
+
+  void FillErrors() {
+    for (const auto& [type, count] : nodes_.Errors()) {
+      Add({{"error_type", type}}, {count}, &errors_);
+    }
+    for (const auto& [type, count] : paths_.Drops()) {
+      Add({{"error_type", type}}, {count}, &errors_);
+    }
+    const MatchingCounters counters = matching_.Counters();
+    const auto add = [this](const char* type, uint64_t count) {
+      Add({{"error_type", type}}, {static_cast<double>(count)}, &errors_);
+    };
+    add("observation_overwritten", counters.overwritten);
+    add("observation_late", counters.late);
+    add("matching_queue_full", counters.queue_full);
+  }
+
+  void AddMatching(Families* families) const {
+    const MatchingCounters counters = matching_.Counters();
+    const auto number = [](uint64_t count) { return static_cast<double>(count); };
+    families->push_back(Single(
+        CounterFamily("audio_signature_collisions_total",
+                      "Links between signatures that could not be told apart, so not reported."),
+        number(counters.collisions)));
+    families->push_back(Single(
+        CounterFamily("audio_latency_matches_total", "Pieces of audio met at two or more places."),
+        number(counters.matches)));
+    prometheus::MetricFamily links = CounterFamily(
+        "audio_latency_links_total",
+        "Links from audio into an endpoint to audio out of it, by how they were decided.");
+    AddSample({{"decision", "unique"}}, number(counters.unique_links), &links);
+    AddSample({{"decision", "lock"}}, number(counters.lock_links), &links);
+    AddSample({{"decision", "unconfirmed"}}, number(counters.unconfirmed), &links);
+    families->push_back(std::move(links));
+    families->push_back(
+        Single(CounterFamily("audio_latency_observations_total", "Signature events matched over."),
+               number(counters.observations)));
+    families->push_back(Single(
+        GaugeFamily("audio_latency_live_observations", "Signature events held for matching now."),
+        number(counters.live_observations)));
+    families->push_back(Single(GaugeFamily("audio_latency_flow_pair_locks",
+                                           "Pairs of flows known to carry the same audio now."),
+                               number(counters.locks)));
+  }
+
+  const PathReader& paths_;
+  const NodeReader& nodes_;
+  const MatchingReader& matching_;
+  const size_t max_series_;
+  std::mutex mutex_;
+
+  LimitedFamily transit_ =
+      Histogram("audio_latency_seconds",
+                "One-way delay of the audio from the source pod's interface to the next pod's.");
+  LimitedFamily processing_ =
+      Histogram("audio_processing_latency_seconds",
+                "Delay of the audio inside a pod, from its arrival to its leaving.");
+  LimitedFamily path_ =
+      Histogram("audio_path_latency_seconds",
+                "One-way delay of the audio from the first point of a path to the last.");
+  LimitedFamily transit_error_ =
+      Gauge("audio_latency_error_bound_seconds",
+            "Largest clock error of the hop's delays: each is true within this, either way.");
+  LimitedFamily processing_error_ = Gauge("audio_processing_latency_error_bound_seconds",
+                                          "Largest clock error of the delays inside a pod.");
+  LimitedFamily path_error_ =
+      Gauge("audio_path_latency_error_bound_seconds", "Largest clock error of the path's delays.");
+  LimitedFamily transit_negative_ =
+      Counter("audio_latency_negative_delays_total",
+              "Delays of a hop below zero: the clocks' error is larger than the delay.");
+  LimitedFamily path_negative_ =
+      Counter("audio_path_latency_negative_delays_total", "Delays of a path below zero.");
+  LimitedFamily path_coverage_ =
+      Gauge("audio_path_coverage_ratio",
+            "Share of the seconds between the path's first and last sample that hold one.");
+  LimitedFamily path_last_seen_ =
+      Gauge("audio_path_last_seen_timestamp_seconds", "Unix time of the path's last sample.");
+  LimitedFamily signatures_ =
+      Counter("audio_signatures_total", "Signatures of the audio that left a pod.");
+  LimitedFamily errors_ = Counter("audio_processing_errors_total",
+                                  "What the correlator could not process, by what was wrong.");
+  LimitedFamily node_connected_ =
+      Gauge("audio_latency_node_connected", "Whether the node's probe is connected.");
+  LimitedFamily node_last_seen_ = Gauge("audio_latency_node_last_seen_timestamp_seconds",
+                                        "Unix time of the last message of the node's probe.");
+  LimitedFamily node_events_ =
+      Counter("audio_latency_node_events_total", "Signature events taken from the node's probe.");
+  LimitedFamily node_flows_ =
+      Gauge("audio_latency_node_flows", "Audio flows that the node's probe sees now.");
+  LimitedFamily node_lost_ = Gauge("audio_latency_node_lost_ratio",
+                                   "Share of the node's events that were lost before matching.");
+  LimitedFamily node_info_ = Gauge("audio_latency_node_info", "Version of the node's probe.");
+  LimitedFamily clock_state_ =
+      Gauge("audio_latency_node_clock_state", "1 for the state that the node's clock is in.");
+  LimitedFamily clock_error_ =
+      Gauge("audio_latency_node_clock_error_bound_seconds",
+            "How far the node's clock, as corrected, may be off the correlator's, either way.");
+  LimitedFamily clock_offset_ = Gauge("audio_latency_node_clock_offset_seconds",
+                                      "The correlator's monotonic clock minus the node's.");
+  LimitedFamily node_drops_ =
+      Counter("audio_latency_node_drops_total",
+              "What the node's probe did not turn into events or could not deliver, by cause.");
+
+  // In the order of the page.
+  const std::vector<LimitedFamily*> limited_ = {
+      &transit_,      &processing_,       &path_,           &transit_error_,  &processing_error_,
+      &path_error_,   &transit_negative_, &path_negative_,  &path_coverage_,  &path_last_seen_,
+      &signatures_,   &errors_,           &node_connected_, &node_last_seen_, &node_events_,
+      &node_flows_,   &node_lost_,        &node_info_,      &clock_state_,    &clock_error_,
+      &clock_offset_, &node_drops_};
+};
+
+}  // namespace
+
+std::unique_ptr<CorrelatorMetrics> CorrelatorMetrics::Create(const PathReader& paths,
+                                                             const NodeReader& nodes,
+                                                             const MatchingReader& matching,
+                                                             size_t max_series) {
+  return std::make_unique<SnapshotMetrics>(paths, nodes, matching, std::max<size_t>(max_series, 1));
+}
+
+std::string CorrelatorMetrics::Text() { return RenderMetrics(Collect()); }
+
+}  // namespace audio_latency::correlator

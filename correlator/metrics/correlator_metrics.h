@@ -1,0 +1,37 @@
+// The correlator's /metrics page, made from snapshots of the stages at each scrape.
+
+#ifndef CORRELATOR_METRICS_CORRELATOR_METRICS_H_
+#define CORRELATOR_METRICS_CORRELATOR_METRICS_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/metrics/metrics_text.h"
+#include "correlator/ingest/node_reader.h"
+#include "correlator/matching/matching_reader.h"
+#include "correlator/paths/path_reader.h"
+
+namespace audio_latency::correlator {
+
+// Series of one family that have a place of their own; the rest is put together as "other".
+inline constexpr size_t kDefaultMaxSeries = 2000;
+
+// Thread-safe: scrapes take turns.
+class CorrelatorMetrics {
+ public:
+  // The readers must outlive it. `max_series` bounds each family, from 1.
+  static std::unique_ptr<CorrelatorMetrics> Create(const PathReader& paths, const NodeReader& nodes,
+                                                   const MatchingReader& matching,
+                                                   size_t max_series = kDefaultMaxSeries);
+  virtual ~CorrelatorMetrics() = default;
+
+  virtual std::vector<prometheus::MetricFamily> Collect() = 0;
+  // The page itself; its content type is kMetricsContentType.
+  std::string Text();
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_METRICS_CORRELATOR_METRICS_H_

@@ -1,0 +1,147 @@
+#include "correlator/metrics/correlator_metrics.h"
+
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <set>
+#include <sstream>
+
+#include "tests/unit/correlator/query/fake_readers.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+struct Correlator {
+  FakePathReader paths;
+  FakeNodeReader nodes;
+  FakeMatchingReader matching;
+
+  std::string Page(size_t max_series = kDefaultMaxSeries) const {
+    return CorrelatorMetrics::Create(paths, nodes, matching, max_series)->Text();
+  }
+};
+
+bool Has(const std::string& page, const std::string& line) {
+  return page.find(line + "\n") != std::string::npos;
+}
+
+// Exit code; promtool says on standard error what is wrong.
+int CheckByPromtool(const std::string& page) {
+  // .ci/setup installs promtool (package prometheus); without it the exit code is 127.
+  std::FILE* const promtool = popen("promtool check metrics", "w");
+  REQUIRE(promtool != nullptr);
+  std::fputs(page.c_str(), promtool);
+  return pclose(promtool);
+}
+
+void Fill(Correlator* correlator) {
+  FillThreeNodes(&correlator->paths, &correlator->nodes, &correlator->matching);
+}
+
+TEST_CASE("the page has the names that users know") {
+  Correlator correlator;
+  Fill(&correlator);
+  const std::string page = correlator.Page();
+  const std::string transit =
+      R"({source_pod="ingress-1",dest_pod="processor-2",source_workload="ingress",)"
+      R"(dest_workload="processor",source_namespace="voice",dest_namespace="voice",)"
+      R"(source_node="node-a",dest_node="node-b")";
+  CHECK(Has(page, "audio_latency_seconds_bucket" + transit + R"(,le="0.00025"} 0)"));
+  CHECK(Has(page, "audio_latency_seconds_bucket" + transit + R"(,le="0.0005"} 1234)"));
+  CHECK(Has(page, "audio_latency_seconds_bucket" + transit + R"(,le="0.15"} 1234)"));
+  CHECK(Has(page, "audio_latency_seconds_bucket" + transit + R"(,le="+Inf"} 1234)"));
+  CHECK(Has(page, "audio_latency_seconds_count" + transit + "} 1234"));
+  CHECK(Has(page, "audio_latency_negative_delays_total" + transit + "} 1"));
+  CHECK(Has(page, "audio_latency_error_bound_seconds" + transit + "} 2e-06"));
+  CHECK(Has(page, R"(audio_processing_latency_seconds_count{pod="processor-2",)"
+                  R"(workload="processor",namespace="voice",node="node-b"} 1234)"));
+  CHECK(Has(page, R"(audio_path_latency_seconds_count{path="ingress > processor > egress"} 1234)"));
+  CHECK(Has(page, R"(audio_path_coverage_ratio{path="ingress > processor > egress"} 0.995)"));
+  CHECK(Has(page, R"(audio_signatures_total{pod="ingress-1"} 1523)"));
+  CHECK(Has(page, "audio_signature_collisions_total 2"));
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="malformed_batch"} 4)"));
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="series_table_full"} 2)"));
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="matching_queue_full"} 0)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_error_bound_seconds{node="node-a"} 1.5e-06)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_offset_seconds{node="node-b"} -25)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_state{node="node-c",state="good"} 1)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_state{node="node-c",state="stale"} 0)"));
+  CHECK(Has(page,
+            R"(audio_latency_node_drops_total{node="node-a",cause="ring_full",lost="true"} 50)"));
+  CHECK(Has(page, R"(audio_latency_node_last_seen_timestamp_seconds{node="node-a"} 1704110400)"));
+  CHECK(Has(page, "audio_latency_live_observations 800"));
+  CHECK(Has(page, R"(audio_latency_limited_series{family="audio_latency_seconds"} 0)"));
+}
+
+TEST_CASE("promtool finds nothing wrong") {
+  Correlator correlator;
+  CHECK(CheckByPromtool(correlator.Page()) == 0);
+  Fill(&correlator);
+  CHECK(CheckByPromtool(correlator.Page()) == 0);
+  CHECK(CheckByPromtool(correlator.Page(1)) == 0);
+}
+
+TEST_CASE("a pod without a name is its address") {
+  Correlator correlator;
+  Endpoint unknown;
+  unknown.address = *IpAddress::Parse("fd00::5");
+  correlator.paths.hops = {
+      {.source = PodEndpoint("ingress", 1, "node-a"), .destination = unknown, .delay = {}}};
+  CHECK(correlator.Page().find(R"(source_pod="ingress-1",dest_pod="fd00::5")") !=
+        std::string::npos);
+}
+
+TEST_CASE("a clock that is not known has no error") {
+  Correlator correlator;
+  Fill(&correlator);
+  correlator.nodes.nodes[0].clock_state = ClockState::kSynchronising;
+  const std::string page = correlator.Page();
+  CHECK(page.find(R"(clock_error_bound_seconds{node="node-a"})") == std::string::npos);
+  CHECK(Has(page, R"(audio_latency_node_clock_state{node="node-a",state="synchronising"} 1)"));
+}
+
+TEST_CASE("the number of series is bounded, and nothing is lost") {
+  Correlator correlator;
+  constexpr int kPods = 200;
+  constexpr size_t kMost = 10;
+  for (int pod = 0; pod < kPods; ++pod) {
+    HopSnapshot hop;
+    hop.source = PodEndpoint("caller", pod, "node-a");
+    hop.destination = PodEndpoint("bridge", 1, "node-b");
+    hop.delay.buckets[3] = 2;
+    hop.delay.sum_seconds = 0.001;
+    correlator.paths.hops.push_back(hop);
+  }
+  const std::string page = correlator.Page(kMost);
+  int series = 0;
+  int samples = 0;
+  std::set<std::string> lines;
+  std::istringstream stream(page);
+  for (std::string line; std::getline(stream, line);) {
+    if (line.starts_with("audio_latency_seconds_count")) {
+      ++series;
+      samples += std::stoi(line.substr(line.rfind(' ')));
+    }
+    CHECK(lines.insert(line).second);
+  }
+  CHECK(series == kMost + 1);
+  CHECK(samples == 2 * kPods);
+  CHECK(page.find(R"(audio_latency_seconds_count{source_pod="other",dest_pod="other")") !=
+        std::string::npos);
+  CHECK(
+      Has(page, fmt::format(R"(audio_latency_limited_series{{family="audio_latency_seconds"}} {})",
+                            kPods - kMost)));
+}
+
+TEST_CASE("two hops between the same pods are one series") {
+  Correlator correlator;
+  Fill(&correlator);
+  correlator.paths.hops.push_back(correlator.paths.hops[0]);
+  const std::string page = correlator.Page();
+  CHECK(page.find(R"(dest_node="node-b"} 2468)") != std::string::npos);
+  CHECK(CheckByPromtool(page) == 0);
+}
+
+}  // namespace
+}  // namespace audio_latency::correlator
