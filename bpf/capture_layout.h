@@ -14,7 +14,7 @@
  */
 static inline __u32 capture_tail_room(__u32 window_bytes)
 {
-	return (window_bytes + 3 + 7) & ~(__u32)7;
+	return (window_bytes + 3 + 7) & ~7U;
 }
 
 #define CAPTURE_TAIL_MAX_BYTES 1032

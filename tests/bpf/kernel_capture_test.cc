@@ -1,0 +1,261 @@
+// The programs in the kernel against the same code in user space and against the reference.
+
+#include "tests/bpf/support/kernel_capture.h"
+
+#include <catch2/catch.hpp>
+#include <random>
+#include <tuple>
+#include <vector>
+
+#include "bpf/capture_layout.h"
+#include "bpf/software/software_capture.h"
+#include "tests/bpf/support/frame_builder.h"
+#include "tests/bpf/support/reference_signer.h"
+
+namespace audio_latency {
+namespace {
+
+using testing::Bytes;
+using testing::FrameOptions;
+using testing::KernelCapture;
+using testing::MuLaw;
+using testing::RandomBytes;
+using testing::ReferenceSignatures;
+using testing::RtpOptions;
+using testing::RtpPacket;
+using testing::Signatures;
+using testing::Speech;
+using testing::TcpFrame;
+using testing::UdpFrame;
+
+constexpr int kUnspecified = -1;          // TC_ACT_UNSPEC and TCX_NEXT
+constexpr size_t kLongestPayload = 2600;  // BPF_PROG_TEST_RUN takes no longer frames
+constexpr size_t kShortestFrame = 54;     // nor any without a whole IP header
+
+capture_config Config(uint32_t window_bytes = 64, uint32_t rate_bits = 6,
+                      capture_algorithm algorithm = CAPTURE_ALGORITHM_XXHASH) {
+  return capture_config_make(42, window_bytes, rate_bits, 256, algorithm);
+}
+
+std::unique_ptr<KernelCapture> Load(const capture_config& config,
+                                    const std::set<uint16_t>& ports = {},
+                                    const std::set<uint16_t>& excluded = {}) {
+  auto kernel = KernelCapture::Load(config, ports, excluded);
+  INFO(kernel.status().ToString());
+  REQUIRE(kernel.ok());
+  return *std::move(kernel);
+}
+
+// Everything of an event but the time and the interface, which the kernel chooses here.
+auto Content(const signature_event& event) {
+  return std::tuple(event.signature, event.position, event.kind, event.flags,
+                    event.initial_sequence, event.rtp_ssrc, event.rtp_timestamp,
+                    event.payload_bytes, event.rtp_payload_type, event.level, event.source_port,
+                    event.destination_port, event.transport, event.direction,
+                    Bytes(event.source_address, event.source_address + 16),
+                    Bytes(event.destination_address, event.destination_address + 16));
+}
+
+// Runs frames through both and demands the same events and the same counts.
+void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
+                 size_t* event_count = nullptr) {
+  auto kernel = Load(config);
+  std::vector<signature_event> expected;
+  auto software = SoftwareCapture::Create(
+      config, 1024, [&](const signature_event& event) { expected.push_back(event); });
+  std::vector<signature_event> found;
+  for (const Bytes& frame : frames) {
+    INFO("frame of " << frame.size() << " bytes, ethertype " << int{frame[12]} << ","
+                     << int{frame[13]});
+    REQUIRE(kernel->Run(frame, CAPTURE_DIRECTION_EGRESS) == kUnspecified);
+    for (const signature_event& event : kernel->TakeEvents()) {
+      found.push_back(event);
+    }
+    software->Packet(frame, 1, 1, CAPTURE_DIRECTION_EGRESS);
+  }
+  REQUIRE(found.size() == expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    REQUIRE(Content(found[i]) == Content(expected[i]));
+  }
+  for (int counter = 0; counter < CAPTURE_COUNTER_COUNT; ++counter) {
+    INFO(CaptureCounterName(static_cast<capture_counter>(counter)));
+    CHECK(kernel->Counter(static_cast<capture_counter>(counter)) == software->counters()[counter]);
+  }
+  if (event_count != nullptr) {
+    *event_count = found.size();
+  }
+}
+
+std::vector<Bytes> CutToFrames(const Bytes& stream, std::mt19937& random, size_t longest,
+                               FrameOptions options) {
+  std::vector<Bytes> frames;
+  options.sequence = 0xfffffe00;
+  options.tcp_flags = 0x02;
+  frames.push_back(TcpFrame({}, options));
+  options.tcp_flags = 0x18;
+  ++options.sequence;
+  for (size_t at = 0; at < stream.size();) {
+    const size_t bytes = std::min(stream.size() - at, 1 + random() % longest);
+    frames.push_back(TcpFrame({stream.data() + at, bytes}, options));
+    options.sequence += static_cast<uint32_t>(bytes);
+    at += bytes;
+  }
+  return frames;
+}
+
+TEST_CASE("TCP: kernel and user space agree on speech, G.711 and noise, however cut") {
+  std::mt19937 random(1);
+  const Bytes streams[] = {Speech(30000, 1), MuLaw(Speech(40000, 2)), RandomBytes(20000, 3)};
+  for (const Bytes& stream : streams) {
+    for (const uint32_t window_bytes : {16U, 64U, 100U, 256U, 1024U}) {
+      for (const size_t longest : {97UL, 640UL, kLongestPayload}) {
+        size_t events = 0;
+        const capture_config config = Config(window_bytes);
+        RequireSame(config, CutToFrames(stream, random, longest, {}), &events);
+        CHECK(events == ReferenceSignatures(stream, config).size());
+      }
+    }
+  }
+}
+
+TEST_CASE("one kernel program, hundreds of cuts: always the reference's signatures") {
+  std::mt19937 random(2);
+  const Bytes stream = Speech(16000, 4);
+  const capture_config config = Config();
+  const Signatures reference = ReferenceSignatures(stream, config);
+  auto kernel = Load(config);
+  for (int round = 0; round < 300; ++round) {
+    kernel->ForgetFlows();
+    Signatures found;
+    for (const Bytes& frame :
+         CutToFrames(stream, random, 16 + random() % kLongestPayload, {.ipv6 = round % 2 == 0})) {
+      REQUIRE(kernel->Run(frame, CAPTURE_DIRECTION_INGRESS) == kUnspecified);
+    }
+    for (const signature_event& event : kernel->TakeEvents()) {
+      REQUIRE((event.flags & CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN) != 0);
+      found[event.position - event.initial_sequence] = event.signature;
+    }
+    REQUIRE(found == reference);
+  }
+}
+
+TEST_CASE("each algorithm is the same in the kernel and in user space") {
+  std::mt19937 random(3);
+  const Bytes stream = Speech(20000, 5);
+  for (const capture_algorithm algorithm :
+       {CAPTURE_ALGORITHM_XXHASH, CAPTURE_ALGORITHM_CRC32, CAPTURE_ALGORITHM_ROLLING_HASH}) {
+    for (const uint32_t window_bytes : {64U, 1024U}) {
+      size_t events = 0;
+      RequireSame(Config(window_bytes, 6, algorithm), CutToFrames(stream, random, 1400, {}),
+                  &events);
+      CHECK(events > 20);
+    }
+  }
+}
+
+TEST_CASE("RTP: kernel and user space agree, with all that a header may hold") {
+  const Bytes audio = MuLaw(Speech(200000, 6));
+  std::vector<Bytes> frames;
+  for (uint16_t i = 0; i < 400; ++i) {
+    RtpOptions rtp;
+    rtp.sequence = static_cast<uint16_t>(65400 + i);
+    rtp.timestamp = i * 160U;
+    rtp.marker = i % 50 == 0;
+    rtp.payload_type = i % 3 == 0 ? 8 : i % 3 == 1 ? 0 : 111;
+    if (i % 4 == 1) {
+      rtp.csrcs = {1, 2, 3};
+    }
+    if (i % 5 == 1) {
+      rtp.extension = {7, 8};
+    }
+    rtp.padding_bytes = i % 7 == 1 ? 5 : 0;
+    const size_t bytes = i % 11 == 0 ? 1920 : i % 13 == 0 ? i % 40 : 160;
+    const std::span<const uint8_t> payload(&audio[(i * 160U) % 90000], bytes);
+    frames.push_back(UdpFrame(RtpPacket(payload, rtp), {.ipv6 = i >= 200}));
+    if (i % 17 == 0) {
+      frames.push_back(frames.back());
+    }
+  }
+  size_t events = 0;
+  RequireSame(Config(), frames, &events);
+  CHECK(events > 380);
+}
+
+TEST_CASE("cut, malformed and random frames: same counts in both, and every packet goes on") {
+  std::mt19937 random(7);
+  std::vector<Bytes> frames;
+  const Bytes payload = RandomBytes(120, 8);
+  const FrameOptions shapes[] = {
+      {},
+      {.vlan_tags = {5}},
+      {.ipv4_options = Bytes(12, 1), .tcp_options = Bytes(20, 1)},
+      {.ipv6 = true},
+      {.ipv6 = true, .ipv6_extensions = {{0, Bytes(6, 0)}, {44, Bytes(6, 0)}}},
+      {.ipv4_fragment_field = 0x2000},
+      {.trailing_bytes = 6}};
+  for (const FrameOptions& shape : shapes) {
+    for (const Bytes& good : {TcpFrame(payload, shape), UdpFrame(payload, shape)}) {
+      for (size_t length = kShortestFrame; length <= good.size(); ++length) {
+        frames.emplace_back(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(length));
+      }
+      for (int i = 0; i < 200; ++i) {
+        Bytes bad = good;
+        bad[12 + random() % (good.size() - payload.size() - 12)] = static_cast<uint8_t>(random());
+        frames.push_back(bad);
+      }
+    }
+  }
+  for (uint32_t i = 0; i < 1000; ++i) {
+    frames.push_back(RandomBytes(kShortestFrame + random() % 200, i));
+  }
+  RequireSame(Config(16, 5), frames);
+}
+
+TEST_CASE("ports: only the wanted are looked at, the excluded never") {
+  const Bytes payload = RandomBytes(1000, 9);
+  const auto events = [&](KernelCapture* kernel, uint16_t source, uint16_t destination) {
+    kernel->Run(TcpFrame(payload, {.source_port = source, .destination_port = destination}),
+                CAPTURE_DIRECTION_INGRESS);
+    return kernel->TakeEvents().size();
+  };
+  auto some = Load(Config(), {8080, 65535});
+  CHECK(events(some.get(), 8080, 1) > 0);
+  CHECK(events(some.get(), 1, 8080) > 0);
+  CHECK(events(some.get(), 65535, 0) > 0);
+  CHECK(events(some.get(), 8081, 8079) == 0);
+  CHECK(some->Counter(CAPTURE_COUNTER_PORT_FILTERED) == 1);
+  auto all = Load(Config(), {}, {9095});
+  CHECK(events(all.get(), 1, 2) > 0);
+  CHECK(events(all.get(), 9095, 2) == 0);
+  CHECK(events(all.get(), 2, 9095) == 0);
+  CHECK(all->Counter(CAPTURE_COUNTER_PORT_FILTERED) == 2);
+}
+
+TEST_CASE("a full ring loses events, counts them, and harms no packet") {
+  auto kernel = Load(Config(16, 5));
+  uint64_t emitted = 0;
+  for (uint32_t i = 0; i < 2000 && kernel->Counter(CAPTURE_COUNTER_RING_FULL) == 0; ++i) {
+    const Bytes frame =
+        TcpFrame(RandomBytes(kLongestPayload, i), {.source_port = static_cast<uint16_t>(i + 1)});
+    REQUIRE(kernel->Run(frame, CAPTURE_DIRECTION_INGRESS) == kUnspecified);
+  }
+  CHECK(kernel->Counter(CAPTURE_COUNTER_RING_FULL) > 0);
+  emitted = kernel->Counter(CAPTURE_COUNTER_EVENTS);
+  CHECK(kernel->TakeEvents().size() == emitted);
+}
+
+TEST_CASE("every configuration is accepted by the verifier") {
+  for (const uint32_t window_bytes : {16U, 17U, 64U, 255U, 1024U}) {
+    for (const uint32_t rate_bits : {5U, 8U, 16U}) {
+      for (const capture_algorithm algorithm :
+           {CAPTURE_ALGORITHM_XXHASH, CAPTURE_ALGORITHM_CRC32, CAPTURE_ALGORITHM_ROLLING_HASH}) {
+        auto kernel = Load(Config(window_bytes, rate_bits, algorithm));
+        CHECK(kernel->VerifiedInstructions() > 0);
+        CHECK(kernel->VerifiedInstructions() < 800000);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace audio_latency

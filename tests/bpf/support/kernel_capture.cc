@@ -1,0 +1,163 @@
+#include "tests/bpf/support/kernel_capture.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "bpf/capture_layout.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "bpf/capture.skel.h"
+#pragma GCC diagnostic pop
+
+namespace audio_latency::testing {
+namespace {
+
+constexpr uint32_t kRingBytes = 4 << 20;
+constexpr uint32_t kFlows = 1024;
+constexpr size_t kKeyBytes = 48;
+
+using PortSet = std::array<uint64_t, CAPTURE_PORT_COUNT / 64>;
+
+PortSet PortsOf(const std::set<uint16_t>& ports) {
+  PortSet set = {};
+  for (const uint16_t port : ports) {
+    set[port >> 6] |= uint64_t{1} << (port & 63);
+  }
+  return set;
+}
+
+class Loaded final : public KernelCapture {
+ public:
+  explicit Loaded(capture_bpf* skeleton) : skeleton_(skeleton) {}
+  ~Loaded() override {
+    ring_buffer__free(ring_);
+    capture_bpf__destroy(skeleton_);
+  }
+
+  absl::Status Begin(const std::set<uint16_t>& audio_ports, const std::set<uint16_t>& excluded) {
+    PortSet wanted = PortsOf(audio_ports);
+    if (audio_ports.empty()) {
+      wanted.fill(~uint64_t{0});
+    }
+    const PortSet unwanted = PortsOf(excluded);
+    const uint32_t zero = 0;
+    if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.port_filter), &zero, &wanted, BPF_ANY) ||
+        bpf_map_update_elem(bpf_map__fd(skeleton_->maps.port_exclude), &zero, &unwanted, BPF_ANY)) {
+      return absl::InternalError("cannot fill the port maps");
+    }
+    ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.events), &Loaded::OnEvent, this, nullptr);
+    return ring_ ? absl::OkStatus() : absl::InternalError("cannot read the ring buffer");
+  }
+
+  int Run(std::span<const uint8_t> frame, capture_direction direction) override {
+    return Test(frame, direction, 1).retval;
+  }
+
+  uint32_t Measure(std::span<const uint8_t> frame, uint32_t repeat) override {
+    return Test(frame, CAPTURE_DIRECTION_INGRESS, repeat).duration_ns;
+  }
+
+  std::vector<signature_event> TakeEvents() override {
+    ring_buffer__consume(ring_);
+    return std::exchange(events_, {});
+  }
+
+  uint64_t Counter(capture_counter counter) const override {
+    std::vector<uint64_t> values(static_cast<size_t>(libbpf_num_possible_cpus()));
+    const uint32_t key = counter;
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counters), &key, values.data()) != 0) {
+      return UINT64_MAX;
+    }
+    uint64_t sum = 0;
+    for (const uint64_t value : values) {
+      sum += value;
+    }
+    return sum;
+  }
+
+  void ForgetFlows() override {
+    const int flows = bpf_map__fd(skeleton_->maps.flows);
+    std::array<uint8_t, kKeyBytes> key = {};
+    while (bpf_map_get_next_key(flows, nullptr, key.data()) == 0) {
+      bpf_map_delete_elem(flows, key.data());
+    }
+  }
+
+  uint32_t VerifiedInstructions() const override {
+    bpf_prog_info info = {};
+    uint32_t bytes = sizeof(info);
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(skeleton_->progs.capture_ingress), &info, &bytes)) {
+      return 0;
+    }
+    return info.verified_insns;
+  }
+
+ private:
+  struct Result {
+    int retval;
+    uint32_t duration_ns;
+  };
+
+  static int OnEvent(void* self, void* data, size_t) {
+    signature_event event;
+    std::memcpy(&event, data, sizeof(event));
+    static_cast<Loaded*>(self)->events_.push_back(event);
+    return 0;
+  }
+
+  Result Test(std::span<const uint8_t> frame, capture_direction direction, uint32_t repeat) {
+    const bpf_program* program = direction == CAPTURE_DIRECTION_INGRESS
+                                     ? skeleton_->progs.capture_ingress
+                                     : skeleton_->progs.capture_egress;
+    bpf_test_run_opts options = {};
+    options.sz = sizeof(options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<uint32_t>(frame.size());
+    options.repeat = static_cast<int>(repeat);
+    if (bpf_prog_test_run_opts(bpf_program__fd(program), &options) != 0) {
+      return {-errno, 0};
+    }
+    return {static_cast<int>(options.retval), options.duration};
+  }
+
+  capture_bpf* skeleton_;
+  ring_buffer* ring_ = nullptr;
+  std::vector<signature_event> events_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KernelCapture>> KernelCapture::Load(
+    const capture_config& config, const std::set<uint16_t>& audio_ports,
+    const std::set<uint16_t>& excluded) {
+  capture_bpf* skeleton = capture_bpf__open();
+  if (skeleton == nullptr) {
+    return absl::InternalError(fmt::format("cannot open the skeleton: {}", std::strerror(errno)));
+  }
+  auto loaded = std::make_unique<Loaded>(skeleton);
+  std::memcpy(const_cast<capture_config*>(&skeleton->rodata->capture_configuration), &config,
+              sizeof(config));
+  bpf_map__set_max_entries(skeleton->maps.events, kRingBytes);
+  bpf_map__set_max_entries(skeleton->maps.flows, kFlows);
+  bpf_map__set_value_size(skeleton->maps.flows, capture_flow_value_bytes(config.window_bytes));
+  if (const int error = capture_bpf__load(skeleton); error != 0) {
+    return absl::InternalError(
+        fmt::format("the kernel refused the programs: {}", std::strerror(-error)));
+  }
+  const absl::Status begun = loaded->Begin(audio_ports, excluded);
+  if (!begun.ok()) {
+    return begun;
+  }
+  return loaded;
+}
+
+}  // namespace audio_latency::testing

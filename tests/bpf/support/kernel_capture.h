@@ -1,0 +1,42 @@
+// The real capture programs in the real kernel, fed by BPF_PROG_TEST_RUN: no interface, no traffic.
+
+#ifndef TESTS_BPF_SUPPORT_KERNEL_CAPTURE_H_
+#define TESTS_BPF_SUPPORT_KERNEL_CAPTURE_H_
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "bpf/capture_abi.h"
+
+namespace audio_latency::testing {
+
+class KernelCapture {
+ public:
+  // Loads the programs. `audio_ports` empty: all ports.
+  static absl::StatusOr<std::unique_ptr<KernelCapture>> Load(const capture_config& config,
+                                                             const std::set<uint16_t>& audio_ports,
+                                                             const std::set<uint16_t>& excluded);
+  virtual ~KernelCapture() = default;
+
+  // Runs one frame through the program of the direction and returns the verdict.
+  virtual int Run(std::span<const uint8_t> frame, capture_direction direction) = 0;
+  // Mean nanoseconds of `repeat` runs of one frame.
+  virtual uint32_t Measure(std::span<const uint8_t> frame, uint32_t repeat) = 0;
+  // Events since the call before.
+  virtual std::vector<signature_event> TakeEvents() = 0;
+  // Summed over all CPUs.
+  virtual uint64_t Counter(capture_counter counter) const = 0;
+  // Forgets all flows.
+  virtual void ForgetFlows() = 0;
+  // Instructions that the verifier walked for the program.
+  virtual uint32_t VerifiedInstructions() const = 0;
+};
+
+}  // namespace audio_latency::testing
+
+#endif  // TESTS_BPF_SUPPORT_KERNEL_CAPTURE_H_
