@@ -19,11 +19,21 @@ ConversationId LinkMemory::OwnerOf(ConversationId to, int64_t now_ns) const {
   return IsRecent(state.last_use_ns, now_ns) ? state.owner : kNobody;
 }
 
+bool LinkMemory::IsInOrder(const LinkCandidate& link, int64_t newest_entered_ns,
+                           int64_t newest_left_ns) const {
+  const int64_t ahead_ns = link.left_ns - newest_left_ns;
+  if (ahead_ns >= 0) {
+    return link.entered_ns >= newest_entered_ns - options_.tolerance_ns;
+  }
+  // Reported late: it may have entered as much earlier as it left earlier.
+  return link.entered_ns <= newest_entered_ns + options_.tolerance_ns &&
+         link.entered_ns >= newest_entered_ns + ahead_ns - options_.tolerance_ns;
+}
+
 bool LinkMemory::KeepsOrder(const LinkCandidate& link) const {
   const State& state = states_[link.to];
-  const bool left_later = link.left_ns >= state.newest_left_ns;
-  return left_later ? link.entered_ns >= state.newest_entered_ns - options_.tolerance_ns
-                    : link.entered_ns <= state.newest_entered_ns + options_.tolerance_ns;
+  return state.newest_left_ns == kNever ||
+         IsInOrder(link, state.newest_entered_ns, state.newest_left_ns);
 }
 
 void LinkMemory::AddDelay(State* state, int64_t delay_ns) {
@@ -60,9 +70,7 @@ void LinkMemory::Lock(State* state, const LinkCandidate& link) {
 uint32_t LinkMemory::Extend(Run* run, const LinkCandidate& link) const {
   const bool continues = run->from == link.from && run->length > 0 &&
                          IsRecent(run->left_ns, link.left_ns) &&
-                         (link.left_ns >= run->left_ns
-                              ? link.entered_ns >= run->entered_ns - options_.tolerance_ns
-                              : link.entered_ns <= run->entered_ns + options_.tolerance_ns);
+                         IsInOrder(link, run->entered_ns, run->left_ns);
   if (!continues) {
     *run = {.from = link.from};
   }
@@ -117,11 +125,14 @@ void LinkMemory::NoteContention(ConversationId to, std::span<const ConversationI
   }
 }
 
-void LinkMemory::NoteCandidate(const LinkCandidate& link, bool is_onward) {
+void LinkMemory::NoteCandidate(const LinkCandidate& link, bool is_onward, bool beside_echo) {
   StateOf(std::max(link.from, link.to));
   State& from = states_[link.from];
   State& to = states_[link.to];
   if (is_onward) {
+    to.came_from_others_ns = std::max(to.came_from_others_ns, link.left_ns);
+  }
+  if (is_onward && !beside_echo) {
     from.onward_ns = std::max(from.onward_ns, link.left_ns);
     to.onward_ns = std::max(to.onward_ns, link.left_ns);
   }
@@ -133,11 +144,12 @@ void LinkMemory::NoteCandidate(const LinkCandidate& link, bool is_onward) {
   from.onward_to_ns[slot] = std::max(from.onward_to_ns[slot], link.left_ns);
 }
 
-bool LinkMemory::GoesOnward(ConversationId from, ConversationId to, int64_t now_ns) const {
-  const auto is_recent = [&](ConversationId conversation) {
-    return conversation < states_.size() && IsRecent(states_[conversation].onward_ns, now_ns);
-  };
-  return is_recent(from) || is_recent(to);
+bool LinkMemory::GoesOnward(ConversationId conversation, int64_t now_ns) const {
+  return conversation < states_.size() && IsRecent(states_[conversation].onward_ns, now_ns);
+}
+
+bool LinkMemory::CameFromOthers(ConversationId to, int64_t now_ns) const {
+  return to < states_.size() && IsRecent(states_[to].came_from_others_ns, now_ns);
 }
 
 void LinkMemory::NoteEcho(const LinkCandidate& link) {

@@ -63,11 +63,14 @@ class LinkMemory {
   void AddForeignEvidence(const LinkCandidate& link);
   // `to` could have come from any of several at that time.
   void NoteContention(ConversationId to, std::span<const ConversationId> from, int64_t now_ns);
-  // The pair is a candidate. `is_onward`: it is no reflection.
-  void NoteCandidate(const LinkCandidate& link, bool is_onward);
-  // Whether either conversation had a candidate that is no reflection.
-  bool GoesOnward(ConversationId from, ConversationId to, int64_t now_ns) const;
-  // The pair is a reflection, and nothing else was in sight: an echo.
+  // The pair is a candidate. `is_onward`: it is no reflection. `beside_echo`: nor does it speak
+  // against reflections, for there is an echo of the same audio.
+  void NoteCandidate(const LinkCandidate& link, bool is_onward, bool beside_echo);
+  // Whether the conversation had a candidate, in either role, that spoke against reflections.
+  bool GoesOnward(ConversationId conversation, int64_t now_ns) const;
+  // Whether `to` could have come from another endpoint than the one that it goes to.
+  bool CameFromOthers(ConversationId to, int64_t now_ns) const;
+  // The pair is a reflection, and no other way could have led to it: an echo.
   void NoteEcho(const LinkCandidate& link);
   bool Echoes(ConversationId from, ConversationId to, int64_t now_ns) const;
 
@@ -96,6 +99,7 @@ class LinkMemory {
     Run run;
     Run foreign;
     int64_t contended_ns = kNever;
+    int64_t came_from_others_ns = kNever;
     // As the conversation that enters an endpoint: the two that it lately went on to.
     int64_t spread_ns = kNever;
     std::array<ConversationId, 2> onward_to = {kNobody, kNobody};
@@ -109,6 +113,9 @@ class LinkMemory {
   bool IsRecent(int64_t then_ns, int64_t now_ns) const {
     return now_ns - then_ns <= options_.memory_ns;
   }
+  // Whether the link fits behind (or, reported late, before) the newest of its pair.
+  bool IsInOrder(const LinkCandidate& link, int64_t newest_entered_ns,
+                 int64_t newest_left_ns) const;
   // Adds to the run or starts it anew; the length it has then.
   uint32_t Extend(Run* run, const LinkCandidate& link) const;
   void Lock(State* state, const LinkCandidate& link);

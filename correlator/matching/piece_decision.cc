@@ -42,27 +42,45 @@ void PieceDecision::StrikeForeign() {
   }
 }
 
+// Whether one of the group's reflections is an echo: locked, known as one, or the only way that the
+// audio can have come to leave.
+bool PieceDecision::HasEcho() {
+  bool has_echo = false;
+  for (const Edge& edge : edges_) {
+    const LinkCandidate& link = edge.link;
+    if (!edge.is_reflection) {
+      continue;
+    }
+    const bool is_only_way =
+        !memory_.CameFromOthers(link.to, link.left_ns) &&
+        std::none_of(edges_.begin(), edges_.end(), [&](const Edge& other) {
+          return !other.is_reflection && other.to == edge.to;
+        });
+    if (is_only_way && !edge.is_struck && !memory_.GoesOnward(link.from, link.left_ns)) {
+      memory_.NoteEcho(link);
+    }
+    has_echo |= edge.is_owned || memory_.Echoes(link.from, link.to, link.left_ns);
+  }
+  return has_echo;
+}
+
 void PieceDecision::StrikeReflections() {
-  // Where an endpoint is known to echo, going onward does not speak against a reflection.
-  const auto goes_onward = [&](const Edge& edge) {
-    return !edge.is_reflection &&
-           !memory_.Echoes(edge.link.from, edge.link.to, edge.link.left_ns);
-  };
+  const bool has_echo = HasEcho();
   bool has_reflections = false;
   for (const Edge& edge : edges_) {
-    memory_.NoteCandidate(edge.link, goes_onward(edge));
+    memory_.NoteCandidate(edge.link, !edge.is_reflection, has_echo);
     has_reflections |= edge.is_reflection;
   }
-  if (!has_reflections) {
+  if (has_echo || !has_reflections) {
     return;
   }
   for (Edge& edge : edges_) {
     const LinkCandidate& link = edge.link;
-    if (edge.is_reflection && !edge.is_owned &&
-        !memory_.Echoes(link.from, link.to, link.left_ns)) {
-      edge.is_struck |= memory_.GoesOnward(link.from, link.to, link.left_ns) ||
+    if (edge.is_reflection) {
+      edge.is_struck |= memory_.GoesOnward(link.from, link.left_ns) ||
+                        memory_.GoesOnward(link.to, link.left_ns) ||
                         std::any_of(edges_.begin(), edges_.end(), [&](const Edge& other) {
-                          return goes_onward(other) &&
+                          return !other.is_reflection &&
                                  (other.from == edge.from || other.to == edge.to);
                         });
     }
@@ -214,9 +232,6 @@ void PieceDecision::DecideUnlocked(std::span<PiecePassage> passages, std::span<E
   if (count > 1 || !LeavesOnlyHere(passages, *chosen)) {
     Collide(&y);
     return;
-  }
-  if (chosen->is_reflection) {
-    memory_.NoteEcho(chosen->link);
   }
   if (memory_.AddEvidence(chosen->link)) {
     Accept(passages, *chosen, /*is_unique=*/true);

@@ -48,6 +48,7 @@ class PieceDecision {
 
   void FindEdges(std::span<const PiecePassage> passages);
   void StrikeForeign();
+  bool HasEcho();
   void StrikeReflections();
   void DecideLocked(std::span<PiecePassage> passages, std::span<Edge> candidates);
   void DecideUnlocked(std::span<PiecePassage> passages, std::span<Edge> candidates);
