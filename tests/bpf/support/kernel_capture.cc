@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -40,6 +41,9 @@ class Loaded final : public KernelCapture {
   explicit Loaded(capture_bpf* skeleton) : skeleton_(skeleton) {}
   ~Loaded() override {
     ring_buffer__free(ring_);
+    if (nothing_ >= 0) {
+      close(nothing_);
+    }
     capture_bpf__destroy(skeleton_);
   }
 
@@ -64,6 +68,18 @@ class Loaded final : public KernelCapture {
 
   uint32_t Measure(std::span<const uint8_t> frame, uint32_t repeat) override {
     return Test(frame, CAPTURE_DIRECTION_INGRESS, repeat).duration_ns;
+  }
+
+  uint32_t MeasureNothing(std::span<const uint8_t> frame, uint32_t repeat) override {
+    if (nothing_ < 0) {
+      // r0 = TC_ACT_UNSPEC; exit
+      bpf_insn instructions[2] = {};
+      instructions[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+      instructions[0].imm = -1;
+      instructions[1].code = BPF_JMP | BPF_EXIT;
+      nothing_ = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", instructions, 2, nullptr);
+    }
+    return Test(nothing_, frame, repeat).duration_ns;
   }
 
   std::vector<signature_event> TakeEvents() override {
@@ -118,12 +134,16 @@ class Loaded final : public KernelCapture {
     const bpf_program* program = direction == CAPTURE_DIRECTION_INGRESS
                                      ? skeleton_->progs.capture_ingress
                                      : skeleton_->progs.capture_egress;
+    return Test(bpf_program__fd(program), frame, repeat);
+  }
+
+  static Result Test(int program, std::span<const uint8_t> frame, uint32_t repeat) {
     bpf_test_run_opts options = {};
     options.sz = sizeof(options);
     options.data_in = frame.data();
     options.data_size_in = static_cast<uint32_t>(frame.size());
     options.repeat = static_cast<int>(repeat);
-    if (bpf_prog_test_run_opts(bpf_program__fd(program), &options) != 0) {
+    if (bpf_prog_test_run_opts(program, &options) != 0) {
       return {-errno, 0};
     }
     return {static_cast<int>(options.retval), options.duration};
@@ -131,6 +151,7 @@ class Loaded final : public KernelCapture {
 
   capture_bpf* skeleton_;
   ring_buffer* ring_ = nullptr;
+  int nothing_ = -1;
   std::vector<signature_event> events_;
 };
 

@@ -27,6 +27,8 @@ class KernelCapture {
   virtual int Run(std::span<const uint8_t> frame, capture_direction direction) = 0;
   // Mean nanoseconds of `repeat` runs of one frame.
   virtual uint32_t Measure(std::span<const uint8_t> frame, uint32_t repeat) = 0;
+  // The same of a program that only returns: what the measurement itself costs.
+  virtual uint32_t MeasureNothing(std::span<const uint8_t> frame, uint32_t repeat) = 0;
   // Events since the call before.
   virtual std::vector<signature_event> TakeEvents() = 0;
   // Summed over all CPUs.
