@@ -120,7 +120,6 @@ absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* sh
 
   shutdown->Wait();
   logger->Info("shutdown", "Ending: detaching and sending what is left");
-  server->reset();
   watcher->Stop();
   reader->Stop();
   batcher.Flush();

@@ -78,8 +78,8 @@ absl::Status DescribeLoadFailure(int error, const KernelFacts& facts) {
   const std::string missing = MissingCapabilities(facts.effective_capabilities);
   if (!missing.empty() && (error == EPERM || error == EACCES)) {
     return absl::PermissionDeniedError(fmt::format(
-        "cannot load the capture programs: {} is missing; run as root, or with CAP_BPF, "
-        "CAP_NET_ADMIN and CAP_PERFMON",
+        "cannot load the capture programs without {}; run as root, or with CAP_BPF, CAP_NET_ADMIN "
+        "and CAP_PERFMON",
         missing));
   }
   const std::pair<int, int> version = ParseRelease(facts.release);

@@ -1,0 +1,184 @@
+#include "probe/capture/interface_watcher.h"
+
+#include <net/if.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "common/status/status_macros.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+#include "probe/capture/capture_program.h"
+#include "tests/unit/probe/capture/network_sandbox.h"
+
+namespace audio_latency::probe {
+namespace {
+
+class ListLogger final : public Logger {
+ public:
+  bool IsOn(LogLevel) const override { return true; }
+  void Log(LogLevel, std::string_view event_type, std::string_view,
+           const nlohmann::json&) override {
+    const std::lock_guard lock(mutex_);
+    lines_.emplace_back(event_type);
+  }
+  bool Has(std::string_view event_type) {
+    const std::lock_guard lock(mutex_);
+    return std::find(lines_.begin(), lines_.end(), event_type) != lines_.end();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+template <typename Condition>
+bool Eventually(const Condition& condition) {
+  for (int i = 0; i < 500; ++i) {
+    if (condition()) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+class Bench {
+ public:
+  Bench() : program(*CaptureProgram::Load(ProbeConfig{})) {}
+
+  absl::StatusOr<std::unique_ptr<InterfaceWatcher>> Start(std::vector<std::string> patterns) {
+    return InterfaceWatcher::Start({InterfaceRule(std::move(patterns)), *LinkMonitor::Open(),
+                                    *MakeAttacher(TcAttach::kAuto, program->program_fds()),
+                                    &directory, &logger});
+  }
+
+  // Waits until `name` is watched, or is not.
+  bool BecomesWatched(const std::string& name, bool watched) {
+    return Eventually([&] {
+      const uint32_t index = if_nametoindex(name.c_str());
+      const bool is_watched = index != 0 && directory.Find(index)->name == name;
+      return is_watched == watched;
+    });
+  }
+
+  std::unique_ptr<CaptureProgram> program;
+  InterfaceDirectory directory;
+  ListLogger logger;
+};
+
+void AddPod(const std::string& name, const OtherNamespace& pod) {
+  RunCommand(fmt::format("ip link add {0} type veth peer name {0}p netns {1}", name, pod.pid()));
+}
+
+TEST_CASE("links are read as the kernel has them") {
+  InNewNetworkNamespace([] {
+    const OtherNamespace pod;
+    AddPod("pod1", pod);
+    RunCommand("ip link add here0 type veth peer name here1");
+    RunCommand("ip link add br9 type bridge");
+    RunCommand("ip addr add 10.9.0.1/24 dev here0");
+    RunCommand("ip link set here0 up");
+    RunCommand("ip link set here1 up");
+    RunCommand("ip route add default via 10.9.0.2 dev here0");
+    const auto links = (*LinkMonitor::Open())->List();
+    REQUIRE(links.ok());
+    const auto find = [&](std::string_view name) {
+      for (const Link& link : *links) {
+        if (link.name == name) {
+          return link;
+        }
+      }
+      return Link{};
+    };
+    CHECK(find("lo").is_loopback);
+    CHECK(find("pod1").peer_in_other_namespace);
+    CHECK(find("pod1").kind == "veth");
+    CHECK_FALSE(find("pod1").has_default_route);
+    CHECK_FALSE(find("here0").peer_in_other_namespace);
+    CHECK(find("here0").has_default_route);
+    CHECK(find("here0").index == if_nametoindex("here0"));
+    CHECK(find("br9").kind == "bridge");
+  });
+}
+
+TEST_CASE("auto follows pods as they come and go") {
+  InNewNetworkNamespace([] {
+    const OtherNamespace pods;
+    Bench bench;
+    auto watcher = bench.Start({"auto"});
+    REQUIRE(watcher.ok());
+    CHECK(bench.logger.Has("no_interface"));
+    CHECK(bench.directory.size() == 0);
+
+    AddPod("pod1", pods);
+    REQUIRE(bench.BecomesWatched("pod1", true));
+    CHECK(bench.directory.Find(if_nametoindex("pod1"))->role == InterfaceRole::kContainer);
+    AddPod("pod2", pods);
+    REQUIRE(bench.BecomesWatched("pod2", true));
+    RunCommand("ip link add here0 type veth peer name here1");
+    RunCommand("ip link del pod1");
+    REQUIRE(bench.BecomesWatched("pod1", false));
+    CHECK(bench.directory.size() == 1);
+
+    // The same name again is another interface.
+    AddPod("pod1", pods);
+    REQUIRE(bench.BecomesWatched("pod1", true));
+    (*watcher)->Stop();
+    CHECK(bench.directory.size() == 0);
+    CHECK(bench.logger.Has("tc_attached"));
+    CHECK(bench.logger.Has("tc_detached"));
+    CHECK_FALSE(bench.logger.Has("tc_attach_error"));
+  });
+}
+
+TEST_CASE("an interface that gets the default route becomes an uplink") {
+  InNewNetworkNamespace([] {
+    const OtherNamespace router;
+    AddPod("pod1", router);
+    Bench bench;
+    const auto watcher = bench.Start({"auto"});
+    REQUIRE(watcher.ok());
+    const uint32_t index = if_nametoindex("pod1");
+    CHECK(bench.directory.Find(index)->role == InterfaceRole::kContainer);
+    RunCommand("ip addr add 10.9.0.1/24 dev pod1");
+    RunCommand("ip link set pod1 up");
+    RunCommand("ip route add default via 10.9.0.2 dev pod1");
+    CHECK(Eventually([&] { return bench.directory.Find(index)->role == InterfaceRole::kUplink; }));
+  });
+}
+
+TEST_CASE("a renamed interface is followed by its name") {
+  InNewNetworkNamespace([] {
+    RunCommand("ip link add here0 type veth peer name here1");
+    Bench bench;
+    const auto watcher = bench.Start({"here0", "watch*"});
+    REQUIRE(watcher.ok());
+    REQUIRE(bench.BecomesWatched("here0", true));
+    CHECK(bench.directory.size() == 1);
+    RunCommand("ip link set here0 name watch0");
+    CHECK(bench.BecomesWatched("watch0", true));
+    RunCommand("ip link set watch0 name other0");
+    CHECK(Eventually([&] { return bench.directory.size() == 0; }));
+  });
+}
+
+TEST_CASE("a named interface that is missing ends the start") {
+  InNewNetworkNamespace([] {
+    Bench bench;
+    const auto watcher = bench.Start({"lo", "eth7"});
+    REQUIRE_FALSE(watcher.ok());
+    CHECK_THAT(Message(watcher.status()), Catch::Contains("eth7") && Catch::Contains("lo"));
+    CHECK(bench.directory.size() == 0);
+  });
+}
+
+}  // namespace
+}  // namespace audio_latency::probe

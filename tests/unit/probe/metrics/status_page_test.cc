@@ -1,0 +1,55 @@
+#include "probe/metrics/status_page.h"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+namespace audio_latency::probe {
+namespace {
+
+using Catch::Contains;
+
+TEST_CASE("every number has its sample") {
+  ProbeSnapshot snapshot;
+  snapshot.counters[CAPTURE_COUNTER_PACKETS] = 100;
+  snapshot.counters[CAPTURE_COUNTER_RING_FULL] = 4;
+  snapshot.counters[CAPTURE_COUNTER_GATE_SILENCE] = 6;
+  snapshot.interfaces = 2;
+  snapshot.attach_method = "tcx";
+  snapshot.queue.batches_resent = 3;
+  snapshot.queue.drops = {{"probe_buffer_full", 9}, {"ring_full", 1}};
+  snapshot.uplink.connected = true;
+  snapshot.clock.last_round_trip_ns = 250'000;
+  const std::string page = RenderProbeMetrics(snapshot);
+  CHECK_THAT(page, Contains("audio_latency_probe_packets_total 100\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_interfaces 2\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_unsigned_total{cause=\"gate_silence\"} 6\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_dropped_total{cause=\"probe_buffer_full\"} 9\n"));
+  // The kernel's own counter is newer than what the batches carried of it.
+  CHECK_THAT(page, Contains("audio_latency_probe_dropped_total{cause=\"ring_full\"} 4\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_dropped_total{cause=\"flow_limit\"} 0\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_batches_resent_total 3\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_correlator_connected 1\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_clock_round_trip_seconds 0.00025\n"));
+  CHECK_THAT(page, Contains("attach_method=\"tcx\""));
+}
+
+TEST_CASE("a round trip that was never measured is not shown as zero") {
+  CHECK_THAT(RenderProbeMetrics({}), !Contains("clock_round_trip_seconds"));
+}
+
+TEST_CASE("health is whether events are captured") {
+  ProbeSnapshot snapshot;
+  snapshot.attach_method = "clsact";
+  snapshot.now_ns = 100'000'000'000;
+  snapshot.reader.last_look_ns = snapshot.now_ns - 20'000'000;
+  CHECK(RenderHealth(snapshot).status == 503);
+  snapshot.interfaces = 1;
+  CHECK(RenderHealth(snapshot).status == 200);
+  CHECK_THAT(RenderHealth(snapshot).body, Contains("clsact"));
+  snapshot.now_ns += 60'000'000'000;
+  CHECK(RenderHealth(snapshot).status == 503);
+  CHECK_THAT(RenderHealth(snapshot).body, Contains("60 s"));
+}
+
+}  // namespace
+}  // namespace audio_latency::probe

@@ -1,0 +1,210 @@
+#include "probe/uplink/uplink.h"
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "nlohmann/json.hpp"
+#include "probe/uplink/batcher.h"
+#include "tests/unit/probe/uplink/test_correlator.h"
+#include "tests/unit/probe/uplink/test_events.h"
+
+namespace audio_latency::probe {
+namespace {
+
+using Seen = TestCorrelator::Seen;
+
+class NoCounters final : public CounterSource {
+ public:
+  CaptureCounters Read() const override { return {}; }
+};
+
+// Keeps the lines.
+class ListLogger final : public Logger {
+ public:
+  bool IsOn(LogLevel) const override { return true; }
+  void Log(LogLevel, std::string_view event_type, std::string_view message,
+           const nlohmann::json&) override {
+    const std::lock_guard lock(mutex_);
+    lines_.emplace_back(std::string(event_type) + ": " + std::string(message));
+  }
+  int Count(std::string_view event_type) {
+    const std::lock_guard lock(mutex_);
+    int count = 0;
+    for (const std::string& line : lines_) {
+      count += line.starts_with(event_type) ? 1 : 0;
+    }
+    return count;
+  }
+  std::string Last() {
+    const std::lock_guard lock(mutex_);
+    return lines_.empty() ? "" : lines_.back();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+// The probe's uplink, fed by hand.
+class Bench {
+ public:
+  Bench() : batcher(Batcher::Options{}, {&directory, &counters, &queue, &monotonic, &logger}) {
+    directory.Put(7, "veth7", InterfaceRole::kContainer);
+  }
+
+  std::unique_ptr<Uplink> Start(const std::string& address) {
+    UplinkOptions options;
+    options.correlator_address = address;
+    options.hello.set_node("node-a");
+    options.hello.set_instance("instance-1");
+    options.first_retry = std::chrono::milliseconds(10);
+    options.longest_retry = std::chrono::milliseconds(100);
+    options.retry_after_refusal = std::chrono::milliseconds(100);
+    options.patience = std::chrono::milliseconds(1'000);
+    return Uplink::Start(options, &queue, &clock_exchange, monotonic, &logger);
+  }
+
+  // One batch with an event in each of two flows.
+  void PushBatch(uint64_t signature) {
+    const int64_t now_ns = monotonic.NowNs();
+    batcher.OnEvents(std::vector<signature_event>{
+        TcpEvent(signature, now_ns, 1),
+        TcpEvent(signature, now_ns, static_cast<uint16_t>(2 + signature % 20))});
+    batcher.Flush();
+  }
+
+  MonotonicClock monotonic;
+  InterfaceDirectory directory;
+  NoCounters counters;
+  BatchQueue queue{BatchQueue::Limits{}};
+  ClockExchange clock_exchange{monotonic};
+  ListLogger logger;
+  Batcher batcher;
+};
+
+template <typename Condition>
+bool Eventually(const Condition& condition) {
+  for (int i = 0; i < 2'000; ++i) {
+    if (condition()) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
+TEST_CASE("all batches arrive through broken streams, with their definitions") {
+  constexpr uint64_t kBatches = 200;
+  TestCorrelator::Behaviour behaviour;
+  behaviour.break_after_batches = {1, 30, 2, 50};
+  behaviour.acknowledge_every = 3;
+  TestCorrelator correlator(behaviour);
+  Bench bench;
+  const auto uplink = bench.Start(correlator.address());
+  for (uint64_t i = 1; i <= kBatches; ++i) {
+    bench.PushBatch(i);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  REQUIRE(correlator.WaitFor([](const Seen& seen) { return seen.batches.size() >= kBatches; }));
+  const Seen seen = correlator.seen();
+  CHECK(seen.batches.size() == kBatches);
+  CHECK(seen.batches.begin()->first == 1);
+  CHECK(seen.batches.rbegin()->first == kBatches);
+  for (const auto& [number, batch] : seen.batches) {
+    REQUIRE(batch.columns().signatures_size() == 2);
+    CHECK(batch.columns().signatures(0) == number);
+  }
+  CHECK(seen.gaps == 0);
+  CHECK(seen.undefined == 0);
+  CHECK(seen.streams == 5);
+  CHECK(seen.instances.size() == 1);
+  // The last batch of each broken stream was taken but not acknowledged.
+  CHECK(seen.duplicates >= 4);
+  CHECK(bench.queue.statistics().batches_resent >= 4);
+  CHECK(bench.queue.statistics().batches_dropped == 0);
+}
+
+TEST_CASE("a correlator that comes later, or again, is found") {
+  Bench bench;
+  int port = 0;
+  {
+    const TestCorrelator placeholder({});
+    port = placeholder.port();
+  }
+  const auto uplink = bench.Start("127.0.0.1:" + std::to_string(port));
+  bench.PushBatch(1);
+  REQUIRE(Eventually([&] { return uplink->statistics().failed_attempts >= 2; }));
+  CHECK_FALSE(uplink->statistics().connected);
+  // Said once, however often it is tried.
+  CHECK(bench.logger.Count("correlator_unreachable") == 1);
+  CHECK_THAT(bench.logger.Last(), Catch::Contains("audio traffic is not affected"));
+  {
+    TestCorrelator correlator({}, port);
+    REQUIRE(correlator.WaitFor([](const Seen& seen) { return seen.batches.size() == 1; }));
+    CHECK(bench.logger.Count("correlator_connected") == 1);
+    REQUIRE(
+        bench.queue.WaitUntilEmpty(std::chrono::steady_clock::now() + std::chrono::seconds(10)));
+  }
+  REQUIRE(Eventually([&] { return !uplink->statistics().connected; }));
+  bench.PushBatch(2);
+  TestCorrelator correlator({}, port);
+  REQUIRE(correlator.WaitFor([](const Seen& seen) { return seen.batches.contains(2); }));
+  CHECK(correlator.seen().undefined == 0);
+  CHECK(uplink->statistics().connections == 2);
+}
+
+TEST_CASE("clocks are exchanged about ten times a second, each sample told by the next request") {
+  TestCorrelator correlator({});
+  Bench bench;
+  const auto uplink = bench.Start(correlator.address());
+  REQUIRE(correlator.WaitFor([](const Seen& seen) { return !seen.clock_requests.empty(); }));
+  const auto begin = std::chrono::steady_clock::now();
+  REQUIRE(correlator.WaitFor([](const Seen& seen) { return seen.clock_requests.size() >= 11; }));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  CHECK(took.count() > 0.7);
+  CHECK(took.count() < 3.0);
+  const Seen seen = correlator.seen();
+  for (size_t i = 1; i < seen.clock_requests.size(); ++i) {
+    REQUIRE(seen.clock_requests[i].has_previous());
+    const v1::ClockSample& sample = seen.clock_requests[i].previous();
+    CHECK(sample.probe_send_time_ns() == seen.clock_requests[i - 1].probe_send_time_ns());
+    // One machine, one clock.
+    CHECK(sample.probe_send_time_ns() <= sample.correlator_receive_time_ns());
+    CHECK(sample.correlator_receive_time_ns() <= sample.correlator_send_time_ns());
+    CHECK(sample.correlator_send_time_ns() <= sample.probe_receive_time_ns());
+  }
+}
+
+TEST_CASE("a refusal is an error with the correlator's reason, and tried again") {
+  TestCorrelator::Behaviour behaviour;
+  behaviour.refusal = "SIGNATURE_WINDOW_SIZE is 64 here and 256 elsewhere";
+  TestCorrelator correlator(behaviour);
+  Bench bench;
+  const auto uplink = bench.Start(correlator.address());
+  REQUIRE(correlator.WaitFor([](const Seen& seen) { return seen.streams >= 2; }));
+  CHECK(bench.logger.Count("correlator_refused") >= 1);
+  CHECK_THAT(bench.logger.Last(), Catch::Contains("64 here and 256 elsewhere"));
+  CHECK(bench.logger.Count("correlator_unreachable") == 0);
+  CHECK_FALSE(uplink->statistics().connected);
+}
+
+TEST_CASE("a correlator that never answers is left, and the end does not wait for it") {
+  TestCorrelator::Behaviour behaviour;
+  behaviour.is_mute = true;
+  TestCorrelator correlator(behaviour);
+  Bench bench;
+  auto uplink = bench.Start(correlator.address());
+  REQUIRE(Eventually([&] { return bench.logger.Count("correlator_unreachable") == 1; }));
+  CHECK_THAT(bench.logger.Last(), Catch::Contains("does not answer"));
+  const auto begin = std::chrono::steady_clock::now();
+  uplink.reset();
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(1));
+}
+
+}  // namespace
+}  // namespace audio_latency::probe
