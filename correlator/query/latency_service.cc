@@ -1,0 +1,276 @@
+#include "correlator/query/latency_service.h"
+
+#include <fmt/format.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "correlator/query/matches_to_proto.h"
+#include "correlator/query/snapshots_to_proto.h"
+#include "correlator/query/watchers.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using grpc::ServerContext;
+using grpc::ServerWriter;
+using grpc::Status;
+using grpc::StatusCode;
+
+constexpr uint32_t kLeastWindowSeconds = 10;
+constexpr uint32_t kMostWindowSeconds = 60;
+constexpr uint32_t kDefaultIntervalMs = 1000;
+constexpr uint32_t kLeastIntervalMs = 100;
+constexpr uint32_t kMostIntervalMs = 60'000;
+constexpr size_t kMostTraces = 100;
+
+Status CheckWindow(uint32_t window_seconds) {
+  if (window_seconds == 0 ||
+      (window_seconds >= kLeastWindowSeconds && window_seconds <= kMostWindowSeconds)) {
+    return Status::OK;
+  }
+  return {StatusCode::INVALID_ARGUMENT,
+          fmt::format("window_seconds is {}: use {} to {}, or 0 for all since the start",
+                      window_seconds, kLeastWindowSeconds, kMostWindowSeconds)};
+}
+
+std::optional<uint64_t> ParseSignature(std::string_view text) {
+  constexpr size_t kMostDigits = 16;
+  constexpr int kHexadecimal = 16;
+  uint64_t signature = 0;
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), signature, kHexadecimal);
+  if (text.size() > kMostDigits || error != std::errc() || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return signature;
+}
+
+class SnapshotQueryService final : public LatencyQueryService {
+ public:
+  SnapshotQueryService(const QuerySources& sources, int max_watchers)
+      : sources_(sources), watchers_(max_watchers) {}
+
+  void StopWatchers() override { watchers_.Stop(); }
+
+  Status ListPaths(ServerContext* /*context*/, const v1::ListPathsRequest* request,
+                   v1::ListPathsResponse* response) override {
+    if (Status status = CheckWindow(request->window_seconds()); !status.ok()) {
+      return status;
+    }
+    FillPaths(request->through(), request->window_seconds(), response);
+    return Status::OK;
+  }
+
+  Status GetPath(ServerContext* /*context*/, const v1::GetPathRequest* request,
+                 v1::GetPathResponse* response) override {
+    if (Status status = CheckWindow(request->window_seconds()); !status.ok()) {
+      return status;
+    }
+    if (request->path().empty()) {
+      return {StatusCode::INVALID_ARGUMENT,
+              "path is empty: name one, as in \"ingress > processor > egress\""};
+    }
+    for (const PathSnapshot& path : sources_.paths.Paths(request->window_seconds())) {
+      if (path.path == request->path()) {
+        ToProto(path, LostShare(path, sources_.paths.Hops(0)), response->mutable_path());
+        return Status::OK;
+      }
+    }
+    return {
+        StatusCode::NOT_FOUND,
+        fmt::format("path \"{}\" was not seen; ListPaths tells those that were", request->path())};
+  }
+
+  Status ListHops(ServerContext* /*context*/, const v1::ListHopsRequest* request,
+                  v1::ListHopsResponse* response) override {
+    if (Status status = CheckWindow(request->window_seconds()); !status.ok()) {
+      return status;
+    }
+    for (const HopSnapshot& hop : sources_.paths.Hops(request->window_seconds())) {
+      if (request->through().empty() || GoesThrough(hop, request->through())) {
+        ToProto(hop, response->add_hops());
+      }
+    }
+    return Status::OK;
+  }
+
+  Status WatchPaths(ServerContext* context, const v1::WatchPathsRequest* request,
+                    ServerWriter<v1::WatchPathsResponse>* writer) override {
+    if (Status status = CheckWindow(request->window_seconds()); !status.ok()) {
+      return status;
+    }
+    const uint32_t interval_ms =
+        request->interval_ms() == 0 ? kDefaultIntervalMs : request->interval_ms();
+    if (interval_ms < kLeastIntervalMs || interval_ms > kMostIntervalMs) {
+      return {StatusCode::INVALID_ARGUMENT,
+              fmt::format("interval_ms is {}: use {} to {}, or 0 for {}", interval_ms,
+                          kLeastIntervalMs, kMostIntervalMs, kDefaultIntervalMs)};
+    }
+    const Watchers::Place place(&watchers_);
+    if (!place.granted()) {
+      return TooManyWatchers();
+    }
+    do {
+      v1::WatchPathsResponse response;
+      FillPaths(request->through(), request->window_seconds(), &response);
+      if (!writer->Write(response)) {
+        return Status::CANCELLED;
+      }
+    } while (watchers_.Wait(std::chrono::milliseconds(interval_ms), *context));
+    return WatchEnd();
+  }
+
+  Status TraceSignature(ServerContext* /*context*/, const v1::TraceSignatureRequest* request,
+                        v1::TraceSignatureResponse* response) override {
+    if (!request->signature().empty() && !request->path().empty()) {
+      return {StatusCode::INVALID_ARGUMENT,
+              "signature and path are both given: a signature alone says which audio is meant"};
+    }
+    std::vector<Match> matches;
+    if (request->signature().empty()) {
+      if (std::optional<Match> newest = sources_.paths.Newest(request->path())) {
+        matches.push_back(*std::move(newest));
+      }
+    } else {
+      const std::optional<uint64_t> signature = ParseSignature(request->signature());
+      if (!signature.has_value()) {
+        return {StatusCode::INVALID_ARGUMENT,
+                fmt::format("signature \"{}\": write up to 16 hexadecimal digits",
+                            request->signature())};
+      }
+      matches = sources_.paths.Find(*signature);
+    }
+    if (matches.empty()) {
+      return NoMatch(*request);
+    }
+    matches.resize(std::min(matches.size(), kMostTraces));
+    const TraceWriter writer = MakeTraceWriter();
+    for (const Match& match : matches) {
+      writer.Write(match, response->add_traces());
+    }
+    return Status::OK;
+  }
+
+  Status WatchMatches(ServerContext* context, const v1::WatchMatchesRequest* /*request*/,
+                      ServerWriter<v1::WatchMatchesResponse>* writer) override {
+    const Watchers::Place place(&watchers_);
+    if (!place.granted()) {
+      return TooManyWatchers();
+    }
+    const std::unique_ptr<MatchSubscription> subscription = sources_.paths.Subscribe();
+    uint64_t skipped_before = 0;
+    while (!watchers_.stopped() && !context->IsCancelled()) {
+      std::vector<Match> matches;
+      uint64_t skipped = 0;
+      if (!subscription->Next(static_cast<int>(kCancelCheckInterval.count()), &matches, &skipped)) {
+        break;
+      }
+      skipped_before += skipped;
+      if (matches.empty()) {
+        continue;
+      }
+      // A message holds no more than a reader can take in; the rest counts as skipped.
+      if (matches.size() > kMostTraces) {
+        skipped_before += matches.size() - kMostTraces;
+        matches.erase(matches.begin(), matches.end() - kMostTraces);
+      }
+      v1::WatchMatchesResponse response;
+      const TraceWriter trace_writer = MakeTraceWriter();
+      for (const Match& match : matches) {
+        trace_writer.Write(match, response.add_traces());
+      }
+      response.set_skipped(static_cast<double>(skipped_before));
+      skipped_before = 0;
+      if (!writer->Write(response)) {
+        return Status::CANCELLED;
+      }
+    }
+    return WatchEnd();
+  }
+
+  Status ListNodes(ServerContext* /*context*/, const v1::ListNodesRequest* /*request*/,
+                   v1::ListNodesResponse* response) override {
+    for (const NodeSnapshot& node : sources_.nodes.Nodes()) {
+      ToProto(node, response->add_nodes());
+    }
+    return Status::OK;
+  }
+
+ private:
+  // Into a ListPathsResponse or a WatchPathsResponse.
+  template <typename Response>
+  void FillPaths(const std::string& through, uint32_t window_seconds, Response* response) const {
+    const std::vector<HopSnapshot> hops = sources_.paths.Hops(0);
+    for (const PathSnapshot& path : sources_.paths.Paths(window_seconds)) {
+      if (through.empty() || GoesThrough(path, through, hops)) {
+        ToProto(path, LostShare(path, hops), response->add_paths());
+      }
+    }
+  }
+
+  // Where nothing is known of the path's nodes, any of them may have lost some of it.
+  double LostShare(const PathSnapshot& path, const std::vector<HopSnapshot>& hops) const {
+    std::vector<std::string> names = NodesOf(path, hops);
+    if (names.empty()) {
+      for (const NodeSnapshot& node : sources_.nodes.Nodes()) {
+        names.push_back(node.node);
+      }
+    }
+    return sources_.nodes.LostShare(names);
+  }
+
+  TraceWriter MakeTraceWriter() const {
+    return {sources_.flows, sources_.nodes.Nodes(),
+            sources_.realtime.NowNs() - sources_.monotonic.NowNs()};
+  }
+
+  static Status NoMatch(const v1::TraceSignatureRequest& request) {
+    if (!request.signature().empty()) {
+      return {StatusCode::NOT_FOUND,
+              fmt::format("signature {} was not matched lately; only the newest matches are kept",
+                          request.signature())};
+    }
+    if (!request.path().empty()) {
+      return {StatusCode::NOT_FOUND,
+              fmt::format("no match of path \"{}\" is known; ListPaths tells the paths",
+                          request.path())};
+    }
+    return {StatusCode::NOT_FOUND, "no match yet; ListNodes tells whether probes send anything"};
+  }
+
+  Status TooManyWatchers() const {
+    return {StatusCode::RESOURCE_EXHAUSTED,
+            fmt::format("{} callers watch already, which is the most; try again later",
+                        watchers_.most())};
+  }
+
+  Status WatchEnd() const {
+    return watchers_.stopped() ? Status(StatusCode::UNAVAILABLE, "the correlator is shutting down")
+                               : Status::CANCELLED;
+  }
+
+  const QuerySources sources_;
+  Watchers watchers_;
+};
+
+}  // namespace
+
+std::unique_ptr<LatencyQueryService> MakeLatencyService(const QuerySources& sources,
+                                                        int max_watchers) {
+  return std::make_unique<SnapshotQueryService>(sources, max_watchers);
+}
+
+void EnableHealthAndReflection() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,34 @@
+// Snapshots of paths, hops and nodes as messages.
+
+#ifndef CORRELATOR_QUERY_SNAPSHOTS_TO_PROTO_H_
+#define CORRELATOR_QUERY_SNAPSHOTS_TO_PROTO_H_
+
+#include <string_view>
+#include <vector>
+
+#include "audio_latency/v1/latency.pb.h"
+#include "correlator/ingest/node_reader.h"
+#include "correlator/paths/snapshot.h"
+
+namespace audio_latency::correlator {
+
+void ToProto(const Endpoint& endpoint, v1::Endpoint* message);
+void ToProto(const HopSnapshot& hop, v1::Hop* message);
+void ToProto(const NodeSnapshot& node, v1::Node* message);
+// `lost_share`: of the events behind the path.
+void ToProto(const PathSnapshot& path, double lost_share, v1::Path* message);
+
+// Whether the hop has an end of this pod, workload or address.
+bool GoesThrough(const HopSnapshot& hop, std::string_view name);
+
+// The same for paths. `hops`, those between pods, tell to which workload a pod belongs where the
+// path has several pods in one place.
+bool GoesThrough(const PathSnapshot& path, std::string_view name,
+                 const std::vector<HopSnapshot>& hops);
+
+// The names of the nodes that the path touches, as far as they are known; empty: none is.
+std::vector<std::string> NodesOf(const PathSnapshot& path, const std::vector<HopSnapshot>& hops);
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_QUERY_SNAPSHOTS_TO_PROTO_H_
