@@ -1,0 +1,229 @@
+#include "correlator/cli/answers_to_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "common/time/clock.h"
+#include "correlator/cli/human_units.h"
+#include "correlator/cli/table.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using google::protobuf::Map;
+using google::protobuf::RepeatedPtrField;
+using Align = Table::Align;
+
+std::string Name(const v1::Endpoint& endpoint) {
+  for (const std::string* name : {&endpoint.pod(), &endpoint.workload(), &endpoint.address()}) {
+    if (!name->empty()) {
+      return *name;
+    }
+  }
+  return "?";
+}
+
+std::string HopName(const v1::Hop& hop) {
+  return hop.kind() == v1::Hop::PROCESSING
+             ? fmt::format("inside {}", Name(hop.source()))
+             : fmt::format("{} > {}", Name(hop.source()), Name(hop.destination()));
+}
+
+std::vector<Table::Column> DelayColumns(std::string first) {
+  return {{std::move(first)},     {"COUNT", Align::kRight},  {"P50", Align::kRight},
+          {"P90", Align::kRight}, {"P95", Align::kRight},    {"P99", Align::kRight},
+          {"MAX", Align::kRight}, {"± ERROR", Align::kRight}};
+}
+
+std::vector<std::string> DelayCells(std::string name, double count,
+                                    const v1::DelayDistribution& delay, double error_bound) {
+  return {std::move(name),
+          FormatCount(count),
+          FormatSeconds(delay.p50_seconds()),
+          FormatSeconds(delay.p90_seconds()),
+          FormatSeconds(delay.p95_seconds()),
+          FormatSeconds(delay.p99_seconds()),
+          FormatSeconds(delay.max_seconds()),
+          FormatSeconds(error_bound)};
+}
+
+// "ring_full 12, gate_silence 3 and 2 more": the largest first.
+std::string DropsText(const Map<std::string, double>& drops) {
+  constexpr size_t kShown = 3;
+  std::vector<std::pair<double, std::string>> sorted;
+  for (const auto& [cause, count] : drops) {
+    if (count > 0) {
+      sorted.emplace_back(-count, cause);
+    }
+  }
+  std::sort(sorted.begin(), sorted.end());
+  std::string text;
+  for (size_t i = 0; i < std::min(sorted.size(), kShown); ++i) {
+    text +=
+        fmt::format("{}{} {}", i == 0 ? "" : ", ", sorted[i].second, FormatCount(-sorted[i].first));
+  }
+  if (sorted.size() > kShown) {
+    text += fmt::format(" and {} more", sorted.size() - kShown);
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string ClockTime(double unix_seconds) {
+  constexpr double kUsPerSecond = 1e6;
+  constexpr int64_t kNsPerUs = 1000;
+  constexpr size_t kTimeBegin = 11;   // behind "2024-01-01T"
+  constexpr size_t kTimeLength = 15;  // to microseconds
+  return FormatRfc3339(std::llround(unix_seconds * kUsPerSecond) * kNsPerUs)
+      .substr(kTimeBegin, kTimeLength);
+}
+
+std::string HostAndPort(const v1::Endpoint& endpoint, uint32_t port) {
+  const bool is_v6 = endpoint.address().find(':') != std::string::npos;
+  const std::string where =
+      fmt::format("{}{}{}:{}", is_v6 ? "[" : "", endpoint.address(), is_v6 ? "]" : "", port);
+  return endpoint.pod().empty() ? where : fmt::format("{} ({})", endpoint.pod(), where);
+}
+
+std::string Position(const v1::TracePoint& point) {
+  if (point.rtp_ssrc() != 0) {
+    return fmt::format("RTP {:08x} no. {}", point.rtp_ssrc(), point.position());
+  }
+  return point.has_stream_offset_bytes() ? fmt::format("byte {}", point.stream_offset_bytes())
+                                         : fmt::format("seq {}", point.position());
+}
+
+}  // namespace
+
+std::string PathsText(const RepeatedPtrField<v1::Path>& paths) {
+  std::vector<Table::Column> columns = DelayColumns("PATH");
+  columns.push_back({"COVERAGE", Align::kRight});
+  columns.push_back({"LOST", Align::kRight});
+  columns.push_back({"NEGATIVE", Align::kRight});
+  Table table(std::move(columns));
+  for (const v1::Path& path : paths) {
+    std::vector<std::string> cells =
+        DelayCells(path.path(), path.count(), path.one_way_delay(), path.error_bound_seconds());
+    cells.push_back(FormatShare(path.coverage()));
+    cells.push_back(FormatShare(path.lost_share()));
+    cells.push_back(FormatCount(path.negative_count()));
+    table.AddRow(std::move(cells));
+    for (const v1::Hop& hop : path.hops()) {
+      cells = DelayCells("  " + HopName(hop), hop.count(), hop.one_way_delay(),
+                         hop.error_bound_seconds());
+      cells.insert(cells.end(), {"", "", FormatCount(hop.negative_count())});
+      table.AddRow(std::move(cells));
+    }
+  }
+  return table.Text();
+}
+
+std::string HopsText(const RepeatedPtrField<v1::Hop>& hops) {
+  std::vector<Table::Column> columns = DelayColumns("HOP");
+  columns.push_back({"NEGATIVE", Align::kRight});
+  columns.push_back({"KIND"});
+  columns.push_back({"NODES"});
+  Table table(std::move(columns));
+  for (const v1::Hop& hop : hops) {
+    std::vector<std::string> cells =
+        DelayCells(HopName(hop), hop.count(), hop.one_way_delay(), hop.error_bound_seconds());
+    cells.push_back(FormatCount(hop.negative_count()));
+    const bool is_transit = hop.kind() == v1::Hop::TRANSIT;
+    cells.emplace_back(is_transit ? "transit" : "processing");
+    const auto node = [](const v1::Endpoint& endpoint) {
+      return endpoint.node().empty() ? "?" : endpoint.node();
+    };
+    cells.push_back(is_transit ? fmt::format("{} > {}", node(hop.source()), node(hop.destination()))
+                               : node(hop.source()));
+    table.AddRow(std::move(cells));
+  }
+  return table.Text();
+}
+
+std::string NodesText(const RepeatedPtrField<v1::Node>& nodes, double now_unix_seconds) {
+  if (nodes.empty()) {
+    return "No probe has connected yet. Start audio-latency-probe on each node and point it at "
+           "this correlator.\n";
+  }
+  Table table({{"NODE"},
+               {"PROBE"},
+               {"LAST SEEN"},
+               {"CLOCK"},
+               {"± ERROR", Align::kRight},
+               {"EVENTS", Align::kRight},
+               {"FLOWS", Align::kRight},
+               {"LOST", Align::kRight},
+               {"NOT SIGNED OR LOST"},
+               {"VERSION"}});
+  for (const v1::Node& node : nodes) {
+    table.AddRow({node.node(), node.connected() ? "connected" : "gone",
+                  FormatAge(node.last_seen_unix_seconds(), now_unix_seconds), node.clock_state(),
+                  node.clock_state() == "synchronising"
+                      ? "?"
+                      : FormatSeconds(node.clock_error_bound_seconds()),
+                  FormatCount(node.events()), FormatCount(node.flows()),
+                  FormatShare(node.lost_share()), DropsText(node.drops()), node.version()});
+  }
+  return table.Text();
+}
+
+std::string TracesText(const RepeatedPtrField<v1::Trace>& traces) {
+  std::string text;
+  for (const v1::Trace& trace : traces) {
+    text += fmt::format("{}signature {}, decided by {}\n", text.empty() ? "" : "\n",
+                        trace.signature(), trace.decision());
+    Table table({{"  DELAY", Align::kRight},
+                 {"± ERROR", Align::kRight},
+                 {"NODE"},
+                 {"INTERFACE"},
+                 {"FROM"},
+                 {"TO"},
+                 {"VIA"},
+                 {"POSITION"},
+                 {"TIME (UTC)"}});
+    for (const v1::TracePoint& point : trace.points()) {
+      table.AddRow({"  " + FormatSeconds(point.delay_seconds()),
+                    FormatSeconds(point.error_bound_seconds()), point.node(),
+                    fmt::format("{} {}", point.interface(), point.direction()),
+                    HostAndPort(point.source(), point.source_port()),
+                    HostAndPort(point.destination(), point.destination_port()), point.transport(),
+                    Position(point), ClockTime(point.time_unix_seconds())});
+    }
+    text += table.Text();
+  }
+  return text;
+}
+
+std::string NothingSeenText(const RepeatedPtrField<v1::Node>& nodes, bool narrowed) {
+  const auto connected = std::count_if(nodes.begin(), nodes.end(),
+                                       [](const v1::Node& node) { return node.connected(); });
+  if (connected == 0) {
+    return "Nothing yet: no probe is connected. Start audio-latency-probe on each node and point "
+           "it at this correlator.\n";
+  }
+  double events = 0;
+  for (const v1::Node& node : nodes) {
+    events += node.events();
+  }
+  if (events == 0) {
+    return fmt::format(
+        "Nothing yet: {} connected, but no audio was signed. Check that audio flows and that the "
+        "probes' INTERFACE and AUDIO_PORTS take it in; `audio-latency nodes` tells why packets "
+        "were left out.\n",
+        connected == 1 ? "a probe is" : fmt::format("{} probes are", connected));
+  }
+  if (narrowed) {
+    return "Nothing matches --through or --window. `audio-latency paths` without them shows all "
+           "since the correlator's start.\n";
+  }
+  return fmt::format(
+      "Nothing yet: {} events came in, but no audio was met at two places. A few seconds are "
+      "needed to be sure; after that, check that a probe runs at both ends (`audio-latency nodes`) "
+      "and that the audio is not encrypted or transcoded between them.\n",
+      FormatCount(events));
+}
+
+}  // namespace audio_latency::correlator

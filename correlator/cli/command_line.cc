@@ -1,0 +1,212 @@
+#include "correlator/cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/config/config.h"
+#include "common/status/status_macros.h"
+#include "common/version/version.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using Verb = CommandLine::Verb;
+
+constexpr const char* kServerVariable = "AUDIO_LATENCY_SERVER";
+constexpr const char* kCommands = "say what to show: paths, hops, nodes, watch or trace";
+constexpr const char* kSeeHelp = "see audio-latency --help";
+
+std::string CheckWindow(const std::string& text) {
+  constexpr int kLeast = 10;
+  constexpr int kMost = 60;
+  int seconds = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc() && end == text.data() + text.size() &&
+      (seconds == 0 || (seconds >= kLeast && seconds <= kMost))) {
+    return "";
+  }
+  return fmt::format("use {} to {} seconds, or 0 for all since the correlator's start", kLeast,
+                     kMost);
+}
+
+absl::Status CheckServer(const std::string& server) {
+  const size_t colon = server.rfind(':');
+  int port = 0;
+  if (colon != std::string::npos && colon > 0) {
+    const char* const end = server.data() + server.size();
+    const auto parsed = std::from_chars(server.data() + colon + 1, end, port);
+    constexpr int kMostPort = 65535;
+    if (parsed.ec == std::errc() && parsed.ptr == end && port >= 1 && port <= kMostPort) {
+      return absl::OkStatus();
+    }
+  }
+  return absl::InvalidArgumentError(
+      fmt::format("'{}' is not a server: write HOST:PORT, as localhost:9095, in --server or {}",
+                  server, kServerVariable));
+}
+
+std::string OneLine(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+// The program's commands and options, as CLI11 takes them.
+class Parser {
+ public:
+  explicit Parser(CommandLine* result) : result_(result) {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.set_version_flag("--version", fmt::format("audio-latency {}", Version()));
+    app_.add_option("--server", result_->server,
+                    fmt::format("Correlator to ask, HOST:PORT (environment: {})", kServerVariable))
+        ->capture_default_str();
+    app_.add_option("-o,--output", output_, "table, or json for scripts")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->capture_default_str();
+    AddPaths();
+    AddHops();
+    Verbs("nodes", "The probes: their clocks, what they sent and lost", Verb::kNodes);
+    AddWatch();
+    AddTrace();
+    app_.footer(
+        "Examples:\n"
+        "  audio-latency paths                       which ways the audio takes, and how long\n"
+        "  audio-latency hops --through egress       the hops of one workload or pod\n"
+        "  audio-latency watch --window 10           a live table of the last 10 seconds\n"
+        "  audio-latency trace --path 'a > b > c'    where the newest piece of audio was, when\n"
+        "  audio-latency paths -o json               for scripts\n");
+  }
+
+  absl::Status Parse(std::span<const char* const> arguments) {
+    // CLI11 takes them last first.
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    try {
+      app_.parse(std::move(reversed));
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+        std::ostringstream shown;
+        app_.exit(error, shown, shown);
+        result_->verb = Verb::kShowText;
+        result_->text = shown.str();
+        return absl::OkStatus();
+      }
+      return absl::InvalidArgumentError(Explain(error, arguments));
+    }
+    result_->as_json = output_ == "json";
+    if (result_->follow && !(result_->signature.empty() && result_->path.empty())) {
+      return absl::InvalidArgumentError(
+          "trace --follow shows every match: leave out the signature and --path");
+    }
+    if (!result_->signature.empty() && !result_->path.empty()) {
+      return absl::InvalidArgumentError(
+          "trace takes a signature or --path, not both: a signature alone says which audio");
+    }
+    return CheckServer(result_->server);
+  }
+
+ private:
+  CLI::App* Verbs(const std::string& name, const std::string& description, Verb verb) {
+    CLI::App* const command = app_.add_subcommand(name, description);
+    command->callback([this, verb] { result_->verb = verb; });
+    return command;
+  }
+
+  void AddFilters(CLI::App* command) {
+    command
+        ->add_option("--window", result_->window_seconds, "Only the last 10 to 60 seconds; 0: all")
+        ->check(CheckWindow)
+        ->capture_default_str();
+    command->add_option("--through", result_->through,
+                        "Only what goes through this pod or workload");
+  }
+
+  void AddPaths() {
+    AddFilters(
+        Verbs("paths", "The ways that audio takes, and the delay of each hop", Verb::kPaths));
+  }
+
+  void AddHops() {
+    AddFilters(Verbs("hops", "The hops between pods and inside pods", Verb::kHops));
+  }
+
+  void AddWatch() {
+    constexpr uint32_t kLeastMs = 100;
+    constexpr uint32_t kMostMs = 60'000;
+    CLI::App* const watch = Verbs("watch", "The paths again and again, until Ctrl-C", Verb::kWatch);
+    AddFilters(watch);
+    watch->add_option("--interval", result_->interval_ms, "Milliseconds between answers")
+        ->check(CLI::Range(kLeastMs, kMostMs))
+        ->capture_default_str();
+    watch->add_option("--count", result_->answers, "End after so many answers; 0: never")
+        ->capture_default_str();
+  }
+
+  void AddTrace() {
+    CLI::App* const trace =
+        Verbs("trace", "Where and when one piece of audio was seen; the newest without a signature",
+              Verb::kTrace);
+    trace->add_option("signature", result_->signature, "Up to 16 hexadecimal digits");
+    trace->add_option("--path", result_->path, "The newest piece of this path, 'a > b > c'");
+    trace->add_flag("--follow", result_->follow, "Every match as it is decided, until Ctrl-C");
+    trace->add_option("--count", result_->answers, "With --follow: end after so many matches")
+        ->capture_default_str();
+  }
+
+  std::string Explain(const CLI::ParseError& error, std::span<const char* const> arguments) const {
+    const bool is_unknown = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
+    const bool no_command =
+        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+    if (is_unknown || no_command) {
+      const std::vector<std::string> known = {"paths",     "hops",       "nodes",    "watch",
+                                              "trace",     "--server",   "--output", "--window",
+                                              "--through", "--interval", "--count",  "--path",
+                                              "--follow",  "--version",  "--help"};
+      for (const char* argument : arguments) {
+        const std::string text(
+            std::string_view(argument).substr(0, std::string_view(argument).find('=')));
+        if (std::find(known.begin(), known.end(), text) != known.end()) {
+          continue;
+        }
+        if (const std::string nearest = Nearest(text, known); !nearest.empty()) {
+          return fmt::format("'{}' is not known here; did you mean {}? {}", text, nearest,
+                             kSeeHelp);
+        }
+      }
+    }
+    if (no_command) {
+      const std::vector<std::string> rest = app_.remaining();
+      return rest.empty()
+                 ? fmt::format("{}; {}", kCommands, kSeeHelp)
+                 : fmt::format("'{}' is not known here; {}; {}", rest.front(), kCommands, kSeeHelp);
+    }
+    return fmt::format("{}; {}", OneLine(error.what()), kSeeHelp);
+  }
+
+  CommandLine* const result_;
+  std::string output_ = "table";
+  CLI::App app_{"Tells how long audio takes between and inside pods, as the correlator sees it.",
+                "audio-latency"};
+};
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ParseCommandLine(
+    std::span<const char* const> arguments, const std::map<std::string, std::string>& environment) {
+  CommandLine result;
+  if (const auto server = environment.find(kServerVariable);
+      server != environment.end() && !server->second.empty()) {
+    result.server = server->second;
+  }
+  RETURN_IF_ERROR(Parser(&result).Parse(arguments));
+  return result;
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,49 @@
+// What the user asked for.
+
+#ifndef CORRELATOR_CLI_COMMAND_LINE_H_
+#define CORRELATOR_CLI_COMMAND_LINE_H_
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace audio_latency::correlator {
+
+struct CommandLine {
+  enum class Verb {
+    kShowText,  // --help or --version: `text` is what to show
+    kPaths,
+    kHops,
+    kNodes,
+    kWatch,
+    kTrace,
+  };
+
+  Verb verb = Verb::kShowText;
+  std::string text;
+  // HOST:PORT of the correlator's gRPC.
+  std::string server = "localhost:9095";
+  bool as_json = false;
+  // 0: since the correlator's start.
+  uint32_t window_seconds = 0;
+  std::string through;
+  // watch
+  uint32_t interval_ms = 1000;
+  // watch and trace --follow: end after so many answers; 0: never.
+  uint32_t answers = 0;
+  // trace
+  std::string signature;
+  std::string path;
+  bool follow = false;
+};
+
+// `arguments` is argv without the program. An error is one line that says what to do.
+absl::StatusOr<CommandLine> ParseCommandLine(std::span<const char* const> arguments,
+                                             const std::map<std::string, std::string>& environment);
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_CLI_COMMAND_LINE_H_

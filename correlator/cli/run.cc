@@ -1,0 +1,220 @@
+#include "correlator/cli/run.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/status/status_macros.h"
+#include "correlator/cli/answers_to_text.h"
+#include "correlator/cli/client.h"
+#include "correlator/cli/command_line.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using Verb = CommandLine::Verb;
+
+constexpr double kNsPerSecond = 1e9;
+// Cursor to the top left, and all below it away.
+constexpr const char* kClearScreen = "\x1b[H\x1b[J";
+
+enum class JsonForm { kIndented, kOneLine };
+
+absl::StatusOr<std::string> Json(const google::protobuf::Message& message, JsonForm form) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = form == JsonForm::kIndented;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string text;
+  if (const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
+      !status.ok()) {
+    return absl::InternalError(
+        fmt::format("the answer cannot be written as JSON: {}", status.ToString()));
+  }
+  if (!text.ends_with('\n')) {
+    text += '\n';
+  }
+  return text;
+}
+
+template <typename Request>
+Request Filtered(const CommandLine& command) {
+  Request request;
+  request.set_through(command.through);
+  request.set_window_seconds(command.window_seconds);
+  return request;
+}
+
+// One run of the program.
+class Run {
+ public:
+  Run(const CommandLine& command, const Surroundings& surroundings)
+      : command_(command), surroundings_(surroundings), client_(command.server) {}
+
+  absl::Status Execute() {
+    switch (command_.verb) {
+      case Verb::kShowText:
+        surroundings_.output << command_.text;
+        return absl::OkStatus();
+      case Verb::kPaths:
+        return Paths();
+      case Verb::kHops:
+        return Hops();
+      case Verb::kNodes:
+        return Nodes();
+      case Verb::kWatch:
+        return Watch();
+      case Verb::kTrace:
+        return command_.follow ? Follow() : Trace();
+    }
+    return absl::InternalError("unknown command");
+  }
+
+ private:
+  absl::Status Paths() {
+    ASSIGN_OR_RETURN(const v1::ListPathsResponse response,
+                     client_.ListPaths(Filtered<v1::ListPathsRequest>(command_)));
+    if (command_.as_json) {
+      return WriteJson(response, JsonForm::kIndented);
+    }
+    if (response.paths().empty()) {
+      return WriteNothingSeen();
+    }
+    return Write(PathsText(response.paths()));
+  }
+
+  absl::Status Hops() {
+    ASSIGN_OR_RETURN(const v1::ListHopsResponse response,
+                     client_.ListHops(Filtered<v1::ListHopsRequest>(command_)));
+    if (command_.as_json) {
+      return WriteJson(response, JsonForm::kIndented);
+    }
+    if (response.hops().empty()) {
+      return WriteNothingSeen();
+    }
+    return Write(HopsText(response.hops()));
+  }
+
+  absl::Status Nodes() {
+    ASSIGN_OR_RETURN(const v1::ListNodesResponse response, client_.ListNodes());
+    if (command_.as_json) {
+      return WriteJson(response, JsonForm::kIndented);
+    }
+    return Write(NodesText(response.nodes(), NowUnixSeconds()));
+  }
+
+  absl::Status Trace() {
+    v1::TraceSignatureRequest request;
+    request.set_signature(command_.signature);
+    request.set_path(command_.path);
+    ASSIGN_OR_RETURN(const v1::TraceSignatureResponse response, client_.TraceSignature(request));
+    if (command_.as_json) {
+      return WriteJson(response, JsonForm::kIndented);
+    }
+    return Write(TracesText(response.traces()));
+  }
+
+  absl::Status Watch() {
+    auto request = Filtered<v1::WatchPathsRequest>(command_);
+    request.set_interval_ms(command_.interval_ms);
+    absl::Status written;
+    uint32_t answers = 0;
+    const absl::Status watched =
+        client_.WatchPaths(request, [&](const v1::WatchPathsResponse& response) {
+          written = WriteWatched(response);
+          return written.ok() && surroundings_.output.good() && ++answers != command_.answers;
+        });
+    return written.ok() ? watched : written;
+  }
+
+  absl::Status WriteWatched(const v1::WatchPathsResponse& response) {
+    if (command_.as_json) {
+      return WriteJson(response, JsonForm::kOneLine);
+    }
+    constexpr size_t kToSeconds = 19;  // "2024-01-01T12:00:00"
+    const std::string time =
+        FormatRfc3339(surroundings_.realtime.NowNs()).substr(0, kToSeconds) + "Z";
+    const std::string window = command_.window_seconds == 0
+                                   ? "since the correlator's start"
+                                   : fmt::format("last {} s", command_.window_seconds);
+    surroundings_.output << (surroundings_.is_terminal ? kClearScreen : "");
+    RETURN_IF_ERROR(Write(fmt::format("{}  {}  {}\n", time, command_.server, window)));
+    RETURN_IF_ERROR(response.paths().empty() ? WriteNothingSeen()
+                                             : Write(PathsText(response.paths())));
+    return Write(surroundings_.is_terminal ? "" : "\n");
+  }
+
+  absl::Status Follow() {
+    absl::Status written;
+    uint32_t answers = 0;
+    const absl::Status watched =
+        client_.WatchMatches([&](const v1::WatchMatchesResponse& response) {
+          written = WriteFollowed(response, &answers);
+          return written.ok() && surroundings_.output.good() &&
+                 (command_.answers == 0 || answers < command_.answers);
+        });
+    return written.ok() ? watched : written;
+  }
+
+  absl::Status WriteFollowed(const v1::WatchMatchesResponse& response, uint32_t* answers) {
+    if (response.skipped() > 0) {
+      surroundings_.errors << fmt::format(
+          "audio-latency: {:.0f} matches came faster than they are shown here\n",
+          response.skipped());
+    }
+    for (const v1::Trace& trace : response.traces()) {
+      if (command_.answers != 0 && *answers == command_.answers) {
+        break;
+      }
+      ++*answers;
+      if (command_.as_json) {
+        RETURN_IF_ERROR(WriteJson(trace, JsonForm::kOneLine));
+      } else {
+        google::protobuf::RepeatedPtrField<v1::Trace> one;
+        *one.Add() = trace;
+        RETURN_IF_ERROR(Write(TracesText(one) + "\n"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteNothingSeen() {
+    ASSIGN_OR_RETURN(const v1::ListNodesResponse nodes, client_.ListNodes());
+    return Write(
+        NothingSeenText(nodes.nodes(), !command_.through.empty() || command_.window_seconds != 0));
+  }
+
+  absl::Status WriteJson(const google::protobuf::Message& message, JsonForm form) {
+    ASSIGN_OR_RETURN(const std::string text, Json(message, form));
+    return Write(text);
+  }
+
+  absl::Status Write(const std::string& text) {
+    surroundings_.output << text << std::flush;
+    return absl::OkStatus();
+  }
+
+  double NowUnixSeconds() const {
+    return static_cast<double>(surroundings_.realtime.NowNs()) / kNsPerSecond;
+  }
+
+  const CommandLine& command_;
+  const Surroundings& surroundings_;
+  Client client_;
+};
+
+}  // namespace
+
+int RunCommandLine(std::span<const char* const> arguments, const Surroundings& surroundings) {
+  const absl::StatusOr<CommandLine> command = ParseCommandLine(arguments, surroundings.environment);
+  const absl::Status status =
+      command.ok() ? Run(*command, surroundings).Execute() : command.status();
+  if (status.ok()) {
+    return kExitOk;
+  }
+  surroundings.errors << "audio-latency: " << Message(status) << '\n';
+  return status.code() == absl::StatusCode::kInvalidArgument ? kExitUsage : kExitServerError;
+}
+
+}  // namespace audio_latency::correlator
