@@ -58,6 +58,7 @@ class Results {
 
 std::vector<double> Rounds(const std::function<double()>& one) {
   std::vector<double> values;
+  values.reserve(kRounds);
   for (int round = 0; round < kRounds; ++round) {
     values.push_back(one());
   }
@@ -80,6 +81,7 @@ double MeanOfFrames(KernelCapture* kernel, const std::vector<Bytes>& frames) {
 
 std::vector<Bytes> TcpFrames(const Bytes& speech, size_t payload_bytes) {
   std::vector<Bytes> frames;
+  frames.reserve(kSegments);
   for (int i = 0; i < kSegments; ++i) {
     const size_t at = static_cast<size_t>(i) * payload_bytes;
     frames.push_back(TcpFrame({&speech[at % (speech.size() - payload_bytes)], payload_bytes},
@@ -90,6 +92,7 @@ std::vector<Bytes> TcpFrames(const Bytes& speech, size_t payload_bytes) {
 
 std::vector<Bytes> RtpFrames(const Bytes& audio, size_t payload_bytes, uint8_t payload_type) {
   std::vector<Bytes> frames;
+  frames.reserve(kSegments);
   for (int i = 0; i < kSegments; ++i) {
     RtpOptions rtp;
     rtp.sequence = static_cast<uint16_t>(i);
