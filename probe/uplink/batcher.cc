@@ -9,6 +9,8 @@
 namespace audio_latency::probe {
 namespace {
 
+// Events between asking for a flow's memory and using it.
+constexpr size_t kPrefetchDistance = 8;
 constexpr int64_t kExpiryIntervalNs = 1'000'000'000;
 // Cannot happen while the batcher fills batches right; counted all the same.
 constexpr char kCauseEncoding[] = "probe_encoding";
@@ -23,8 +25,14 @@ Batcher::Batcher(const Options& options, const Parts& parts)
       expired_at_ns_(sealed_at_ns_) {}
 
 void Batcher::OnEvents(std::span<const signature_event> events) {
-  for (const signature_event& event : events) {
-    Add(event);
+  for (const signature_event& event : events.first(std::min(events.size(), kPrefetchDistance))) {
+    flow_table_.Prefetch(event);
+  }
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (i + kPrefetchDistance < events.size()) {
+      flow_table_.Prefetch(events[i + kPrefetchDistance]);
+    }
+    Add(events[i]);
     if (events_.size() >= options_.max_events) {
       Seal(parts_.clock->NowNs());
     }
@@ -65,7 +73,7 @@ void Batcher::Add(const signature_event& event) {
     flow->batch_index = static_cast<uint32_t>(flows_.size());
     flows_.push_back(flow->record);
     flow_ids_.push_back(flow->record->id());
-    flow_is_rtp_.push_back(flow->record->definition.is_rtp() ? 1 : 0);
+    flow_is_rtp_.push_back(IsRtp(event) ? 1 : 0);
   }
   wire::WireEvent& out = events_.emplace_back();
   out.time_ns = static_cast<int64_t>(event.time_ns);
@@ -75,7 +83,7 @@ void Batcher::Add(const signature_event& event) {
     out.is_signed = true;
     out.signature = event.signature;
   }
-  if (flow->record->definition.is_rtp()) {
+  if (IsRtp(event)) {
     out.rtp_timestamp = event.rtp_timestamp;
     out.payload_bytes = event.payload_bytes;
     out.rtp_payload_type = event.rtp_payload_type;

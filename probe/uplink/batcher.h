@@ -28,8 +28,9 @@ class Batcher final : public EventSink {
  public:
   struct Options {
     int64_t interval_ns = 100'000'000;
-    // Small enough that a clock message behind a batch on the wire is not held up for long.
-    uint32_t max_events = 4096;
+    // Large enough that several packets of a stream share a batch, which makes them short on the
+    // wire; small enough that a clock message behind it is not held up for long.
+    uint32_t max_events = 16384;
     uint32_t max_flows = 10000;
     int64_t flow_timeout_ns = 30'000'000'000;
   };

@@ -13,8 +13,6 @@
 namespace audio_latency::probe {
 namespace {
 
-bool IsRtp(const signature_event& event) { return event.kind == CAPTURE_SIGNATURE_RTP_PAYLOAD; }
-
 bool InitialSequenceKnown(const signature_event& event) {
   return !IsRtp(event) && (event.flags & CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN) != 0;
 }
@@ -84,6 +82,8 @@ FlowTable::Entry* FlowTable::Find(const signature_event& event) {
   entry.last_seen_ns = std::max(entry.last_seen_ns, static_cast<int64_t>(event.time_ns));
   return &entry;
 }
+
+void FlowTable::Prefetch(const signature_event& event) const { flows_.prefetch(MakeKey(event)); }
 
 std::vector<uint64_t> FlowTable::Expire(int64_t now_ns) {
   std::vector<uint64_t> expired;

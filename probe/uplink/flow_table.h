@@ -17,6 +17,10 @@
 
 namespace audio_latency::probe {
 
+inline bool IsRtp(const signature_event& event) {
+  return event.kind == CAPTURE_SIGNATURE_RTP_PAYLOAD;
+}
+
 // A flow as the correlator is told of it; immutable, shared by the batches that name it.
 struct FlowRecord {
   v1::FlowDefinition definition;
@@ -45,6 +49,11 @@ class FlowTable {
   // The event's flow, made when it is new; null when the table is full. The entry is valid until
   // the next call.
   Entry* Find(const signature_event& event);
+
+  // Begins to load what Find will need for this event. With thousands of flows nearly every Find
+  // has to wait for memory, which is most of what an event costs; asked for early, it comes
+  // meanwhile.
+  void Prefetch(const signature_event& event) const;
 
   // Forgets flows that have been silent for the timeout at `now_ns`, on the clock of the events,
   // and gives their numbers, which are never used again.
