@@ -37,7 +37,7 @@ test: build ## Builds and runs every test; what needs root is skipped without it
 	@cd $(BUILD) && ctest --output-on-failure --parallel $(JOBS) $(CTEST_ARGUMENTS)
 
 bench: build ## Measures the speed of the BPF programs and the correlator; writes build/bench.json
-	@tests/bench/run $(BUILD)
+	@$(BUILD)/bin/run-benchmarks --output $(BUILD)/bench.json
 
 clean: ## Removes everything that was built
 	@rm -rf $(BUILD)

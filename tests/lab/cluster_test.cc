@@ -11,7 +11,9 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 
+#include "tests/lab/audio/socket.h"
 #include "tests/lab/errno_status.h"
 #include "tests/lab/file_descriptor.h"
 #include "tests/lab/lab_test.h"
@@ -133,6 +135,42 @@ TEST_CASE("a process tells its exit status, output and usage, and can be ended")
         std::string::npos);
 }
 
+// Answers each connection with the same bytes, until it is destroyed.
+class Server {
+ public:
+  Server(const NetworkNamespace& network, std::string body) : body_(std::move(body)) {
+    Require(network.RunInside([this]() -> absl::Status {
+      ASSIGN_OR_RETURN(listener_, ListenTcp(kPort));
+      return absl::OkStatus();
+    }));
+    thread_ = std::thread([this] { Serve(); });
+  }
+  ~Server() {
+    shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+
+  static constexpr uint16_t kPort = 8080;
+
+ private:
+  void Serve() {
+    for (;;) {
+      const absl::StatusOr<FileDescriptor> connection = AcceptTcp(listener_);
+      if (!connection.ok()) {
+        return;
+      }
+      // The request first, or the answer would be cut off by a reset.
+      const absl::StatusOr<Arrival> request = Receive(*connection);
+      const std::string answer = "HTTP/1.0 200 OK\r\n\r\n" + body_;
+      SendAll(*connection, answer.data(), answer.size()).IgnoreError();
+    }
+  }
+
+  const std::string body_;
+  FileDescriptor listener_;
+  std::thread thread_;
+};
+
 std::string Fetch(const NetworkNamespace& from, uint16_t port) {
   ProcessOptions options;
   options.arguments = {"curl", "-s", "-m", "5", fmt::format("http://127.0.0.1:{}/", port)};
@@ -144,24 +182,11 @@ TEST_CASE("a published port answers outside of the lab, and moves where it is ta
   auto cluster = Require(Cluster::Create());
   Machine* machine = Require(cluster->AddMachine("server"));
   const std::string body(300000, 'y');
-  ProcessOptions options;
-  options.arguments = {"python3", "-c",
-                       "import http.server as h\n"
-                       "class H(h.BaseHTTPRequestHandler):\n"
-                       "  def do_GET(s):\n"
-                       "    s.send_response(200); s.end_headers(); s.wfile.write(b'y' * 300000)\n"
-                       "h.ThreadingHTTPServer(('0.0.0.0', 8080), H).serve_forever()\n"};
-  options.network = &machine->network;
-  Process server = Require(Process::Start(options));
-  const ForwardingTarget target = {nullptr, machine->address, 8080};
+  const Server server(machine->network, body);
+  const ForwardingTarget target = {nullptr, machine->address, Server::kPort};
   const NetworkNamespace& outside = CurrentLab().outside_network();
   auto published = Require(PortForwarder::PublishPort(outside, 0, target));
-  std::string got;
-  for (int i = 0; i < 100 && got.empty(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    got = Fetch(outside, published->port());
-  }
-  CHECK(got == body);
+  CHECK(Fetch(outside, published->port()) == body);
   auto another = Require(PortForwarder::PublishPort(outside, published->port(), target));
   CHECK(another->port() != published->port());
   CHECK(Fetch(outside, another->port()) == body);

@@ -151,7 +151,7 @@ absl::StatusOr<CommandResult> Deployment::RunCommandLine(std::vector<std::string
   ProcessOptions options;
   arguments.insert(arguments.begin(), BuiltProgram("audio-latency"));
   options.arguments = std::move(arguments);
-  options.environment = {{"CORRELATOR_ADDRESS", correlator_address()}};
+  options.environment = {{"AUDIO_LATENCY_SERVER", correlator_address()}};
   return RunCommand(options);
 }
 

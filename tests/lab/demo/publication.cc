@@ -29,8 +29,8 @@ absl::StatusOr<Publication> Publication::Start(const Lab& lab, Scenario* scenari
 }
 
 std::vector<std::string> Publication::Commands(const std::string& program_folder) const {
-  const std::string ask = fmt::format("{}/audio-latency --correlator-address 127.0.0.1:{}",
-                                      program_folder, grpc_->port());
+  const std::string ask =
+      fmt::format("{}/audio-latency --server 127.0.0.1:{}", program_folder, grpc_->port());
   std::string targets = fmt::format("\"127.0.0.1:{}\"", metrics_->port());
   for (const auto& probe : probes_) {
     targets += fmt::format(", \"127.0.0.1:{}\"", probe->port());
