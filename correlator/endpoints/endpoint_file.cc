@@ -49,11 +49,11 @@ absl::Status ErrorAt(const std::string& path, int line, const std::string& what)
 absl::Status UnknownKey(const std::string& path, const YAML::Node& key,
                         std::span<const std::string> known) {
   const std::string nearest = Nearest(key.Scalar(), known);
-  return ErrorAt(path, LineOf(key),
-                 nearest.empty()
-                     ? fmt::format("unknown key '{}'; known are {}", key.Scalar(),
-                                   fmt::join(known, ", "))
-                     : fmt::format("unknown key '{}'; did you mean '{}'?", key.Scalar(), nearest));
+  return ErrorAt(
+      path, LineOf(key),
+      nearest.empty()
+          ? fmt::format("unknown key '{}'; known are {}", key.Scalar(), fmt::join(known, ", "))
+          : fmt::format("unknown key '{}'; did you mean '{}'?", key.Scalar(), nearest));
 }
 
 absl::StatusOr<Entry> ReadEntry(const std::string& path, const YAML::Node& node) {

@@ -59,7 +59,8 @@ struct FlowRecord {
 
 // Thread-safe: Add takes a lock; reads of a registered flow never wait. Bounded: beyond the limit
 // Add fails with RESOURCE_EXHAUSTED and the caller counts the flow's events as dropped.
-// Conversations live as long as one of their flows. Endpoints stay: they are what hops are named by.
+// Conversations live as long as one of their flows. Endpoints stay: they are what hops are named
+// by.
 class FlowRegistry {
  public:
   // `directory` must outlive the registry.

@@ -136,8 +136,8 @@ void LinkMemory::NoteCandidate(const LinkCandidate& link, bool is_onward, bool b
     from.onward_ns = std::max(from.onward_ns, link.left_ns);
     to.onward_ns = std::max(to.onward_ns, link.left_ns);
   }
-  const size_t slot = from.onward_to[0] == link.to   ? 0
-                      : from.onward_to[1] == link.to ? 1
+  const size_t slot = from.onward_to[0] == link.to                  ? 0
+                      : from.onward_to[1] == link.to                ? 1
                       : from.onward_to_ns[0] < from.onward_to_ns[1] ? 0
                                                                     : 1;
   from.onward_to[slot] = link.to;

@@ -26,9 +26,9 @@ Matcher::Matcher(const FlowRegistry& flows, const MatcherOptions& options)
       decision_(options.decision, &memory_, &counters_) {}
 
 uint64_t Matcher::ArrivedBy(int64_t time_ns) const {
-  const auto later = std::upper_bound(
-      marks_.begin(), marks_.end(), time_ns,
-      [](int64_t time, const ArrivalMark& mark) { return time < mark.time_ns; });
+  const auto later =
+      std::upper_bound(marks_.begin(), marks_.end(), time_ns,
+                       [](int64_t time, const ArrivalMark& mark) { return time < mark.time_ns; });
   return later == marks_.begin() ? live_begin_ : std::prev(later)->end;
 }
 

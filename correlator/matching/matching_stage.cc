@@ -105,8 +105,7 @@ class MatchingStageImplementation final : public MatchingStage {
     MatcherOptions matcher = options.matcher;
     matcher.table_events /= count;
     for (uint32_t i = 0; i < count; ++i) {
-      shards_.push_back(
-          std::make_unique<Shard>(flows, clock, sink, matcher, options.max_queued));
+      shards_.push_back(std::make_unique<Shard>(flows, clock, sink, matcher, options.max_queued));
     }
   }
 

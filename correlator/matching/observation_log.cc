@@ -51,8 +51,8 @@ void ObservationLog::Append(std::span<const Observation> observations) {
                 .signature_high = static_cast<uint32_t>(observation.signature >> 32),
                 .flow_and_flags = observation.flow & ~kLogFlagsMask,
                 .position = observation.position,
-                .time_units = static_cast<uint32_t>(
-                    (observation.time_ns + kLogTimeUnitNs / 2) / kLogTimeUnitNs),
+                .time_units = static_cast<uint32_t>((observation.time_ns + kLogTimeUnitNs / 2) /
+                                                    kLogTimeUnitNs),
                 .previous = head,
                 .link = 0};
     head = static_cast<uint32_t>(end_);

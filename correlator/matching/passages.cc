@@ -84,7 +84,9 @@ void PlaceOnOneNode(const NodeView& view, PiecePassage* passage) {
 void PlaceAcrossNodes(const FlowRegistry& flows, const NodeViews& views, PiecePassage* passage) {
   const NodeView& source = Choose(
       flows, views, passage->source, [](const NodeView& view) { return view.SourceRank(); },
-      [](const NodeView& a, const NodeView& b) { return a.earliest->time_ns < b.earliest->time_ns; });
+      [](const NodeView& a, const NodeView& b) {
+        return a.earliest->time_ns < b.earliest->time_ns;
+      });
   const NodeView& destination = Choose(
       flows, views, passage->destination,
       [](const NodeView& view) { return view.DestinationRank(); },
@@ -142,8 +144,8 @@ PiecePassage MakePassage(const FlowRegistry& flows,
     if ((observation.flags & kLogLinked) != 0) {
       passage.linked = true;
       passage.link = observation.link;
-      passage.decision = (observation.flags & kLogLinkedByLock) != 0 ? Decision::kLock
-                                                                     : Decision::kUnique;
+      passage.decision =
+          (observation.flags & kLogLinkedByLock) != 0 ? Decision::kLock : Decision::kUnique;
     }
   }
   if (views.size() == 1) {

@@ -51,11 +51,10 @@ bool PieceDecision::HasEcho() {
     if (!edge.is_reflection) {
       continue;
     }
-    const bool is_only_way =
-        !memory_.CameFromOthers(link.to, link.left_ns) &&
-        std::none_of(edges_.begin(), edges_.end(), [&](const Edge& other) {
-          return !other.is_reflection && other.to == edge.to;
-        });
+    const bool is_only_way = !memory_.CameFromOthers(link.to, link.left_ns) &&
+                             std::none_of(edges_.begin(), edges_.end(), [&](const Edge& other) {
+                               return !other.is_reflection && other.to == edge.to;
+                             });
     if (is_only_way && !edge.is_struck && !memory_.GoesOnward(link.from, link.left_ns)) {
       memory_.NoteEcho(link);
     }
@@ -77,12 +76,12 @@ void PieceDecision::StrikeReflections() {
   for (Edge& edge : edges_) {
     const LinkCandidate& link = edge.link;
     if (edge.is_reflection) {
-      edge.is_struck |= memory_.GoesOnward(link.from, link.left_ns) ||
-                        memory_.GoesOnward(link.to, link.left_ns) ||
-                        std::any_of(edges_.begin(), edges_.end(), [&](const Edge& other) {
-                          return !other.is_reflection &&
-                                 (other.from == edge.from || other.to == edge.to);
-                        });
+      edge.is_struck |=
+          memory_.GoesOnward(link.from, link.left_ns) ||
+          memory_.GoesOnward(link.to, link.left_ns) ||
+          std::any_of(edges_.begin(), edges_.end(), [&](const Edge& other) {
+            return !other.is_reflection && (other.from == edge.from || other.to == edge.to);
+          });
     }
   }
 }
@@ -92,8 +91,8 @@ bool PieceDecision::IsWithinTolerance(const Edge& edge) const {
          options_.link.tolerance_ns;
 }
 
-bool PieceDecision::HasRivalInConversation(std::span<const PiecePassage> passages,
-                                           const Edge& edge, bool within_tolerance) const {
+bool PieceDecision::HasRivalInConversation(std::span<const PiecePassage> passages, const Edge& edge,
+                                           bool within_tolerance) const {
   return std::any_of(edges_.begin(), edges_.end(), [&](const Edge& other) {
     if (other.from != edge.from || other.to == edge.to || other.link.to != edge.link.to) {
       return false;
@@ -107,8 +106,7 @@ bool PieceDecision::HasRivalInConversation(std::span<const PiecePassage> passage
 
 // A tone or a concealed gap repeats a piece within the tolerance, where the lock cannot tell the
 // copies apart and a lost one would let its neighbour pass for it.
-bool PieceDecision::RepeatsAtOnce(std::span<const PiecePassage> passages,
-                                  const Edge& edge) const {
+bool PieceDecision::RepeatsAtOnce(std::span<const PiecePassage> passages, const Edge& edge) const {
   const int64_t near_ns = 2 * options_.link.tolerance_ns;
   return std::any_of(passages.begin(), passages.end(), [&](const PiecePassage& passage) {
     const PiecePassage& x = passages[edge.from];

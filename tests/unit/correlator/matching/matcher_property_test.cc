@@ -99,9 +99,9 @@ TEST_CASE("Calls with their own speech are all told apart") {
     for (const int64_t clock_error_ns : {int64_t{0}, kMillisecondNs}) {
       CAPTURE(loss, clock_error_ns);
       Calls calls;
-      CallSimulation simulation(&calls.cluster(), {.seed = 5,
-                                                   .observation_loss = loss,
-                                                   .clock_error_ns = clock_error_ns});
+      CallSimulation simulation(
+          &calls.cluster(),
+          {.seed = 5, .observation_loss = loss, .clock_error_ns = clock_error_ns});
       for (uint64_t call = 0; call < 40; ++call) {
         Play(&simulation, calls.Add(), Speech(call), kStartNs + static_cast<int64_t>(call) * 7,
              10 * kSecondNs);
@@ -164,7 +164,8 @@ TEST_CASE("Calls that begin with one prompt are told apart by their speech, and 
       for (uint64_t call = 0; call < 6; ++call) {
         // 4 s of prompt, 8 s of speech, then the prompt again for all at once.
         const Content content = [call](uint64_t piece) {
-          return piece >= 600 ? Speech(1)(piece - 600) : PromptThenSpeech(1, 200, 100 + call)(piece);
+          return piece >= 600 ? Speech(1)(piece - 600)
+                              : PromptThenSpeech(1, 200, 100 + call)(piece);
         };
         Play(&simulation, calls.Add(), content, kStartNs, 20 * kSecondNs);
       }
@@ -212,8 +213,8 @@ TEST_CASE("Hold music in a loop is matched to itself, not to its other rounds") 
         for (uint64_t seed = 1; seed <= 3; ++seed) {
           CAPTURE(loss, loop_pieces, count, seed);
           Calls calls;
-          CallSimulation simulation(
-              &calls.cluster(), {.seed = seed, .observation_loss = loss, .passage_loss = loss});
+          CallSimulation simulation(&calls.cluster(),
+                                    {.seed = seed, .observation_loss = loss, .passage_loss = loss});
           for (int call = 0; call < count; ++call) {
             // All hear the same loop, each from where it was when the call came.
             const Content music = [=](uint64_t piece) {

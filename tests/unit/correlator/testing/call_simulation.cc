@@ -32,9 +32,9 @@ int64_t CallSimulation::Send(const ConversationFlows& conversation, uint64_t sig
                              uint32_t position, int64_t time_ns, const PassageKey* origin) {
   const int64_t transit_ns =
       options_.transit_ns +
-      (options_.transit_jitter_ns == 0 ? 0
-                                       : std::uniform_int_distribution<int64_t>(
-                                             0, options_.transit_jitter_ns)(random_));
+      (options_.transit_jitter_ns == 0
+           ? 0
+           : std::uniform_int_distribution<int64_t>(0, options_.transit_jitter_ns)(random_));
   const int64_t arrival_ns = time_ns + 10'000 + transit_ns + 15'000;
   Sent sent;
   if (origin != nullptr) {
@@ -68,9 +68,8 @@ CallSimulation::Result CallSimulation::Run(const MatcherOptions& options) {
           sent.at_source && origin != sent_.end() && origin->second.at_destination;
     }
   }
-  std::stable_sort(reports_.begin(), reports_.end(), [](const Report& a, const Report& b) {
-    return a.arrival_ns < b.arrival_ns;
-  });
+  std::stable_sort(reports_.begin(), reports_.end(),
+                   [](const Report& a, const Report& b) { return a.arrival_ns < b.arrival_ns; });
 
   Matcher matcher(cluster_.flows(), options);
   constexpr int64_t kStepNs = 20'000'000;

@@ -27,8 +27,7 @@ Cluster::Cluster()
     : directory_(std::make_unique<Directory>(pods_)),
       flows_(FlowRegistry::Create(*directory_, 10000)) {}
 
-void Cluster::AddPod(const std::string& pod, const std::string& workload,
-                     const std::string& node) {
+void Cluster::AddPod(const std::string& pod, const std::string& workload, const std::string& node) {
   const size_t number = pods_.size() + 1;
   Endpoint endpoint;
   endpoint.pod = pod;
@@ -63,8 +62,7 @@ ConversationFlows Cluster::AddConversation(const std::string& source,
   flow.rtp_ssrc = is_rtp ? 1000 + conversations_ : 0;
   ++conversations_;
   ConversationFlows flows;
-  flows.source_container =
-      AddFlow(flow, from.node, InterfaceRole::kContainer, Direction::kIngress);
+  flows.source_container = AddFlow(flow, from.node, InterfaceRole::kContainer, Direction::kIngress);
   flows.source_uplink = AddFlow(flow, from.node, InterfaceRole::kUplink, Direction::kEgress);
   flows.destination_uplink = AddFlow(flow, to.node, InterfaceRole::kUplink, Direction::kIngress);
   flows.destination_container =

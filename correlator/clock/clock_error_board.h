@@ -1,0 +1,36 @@
+// How far off each node's converted times may be: written by the clock stage, read by paths.
+
+#ifndef CORRELATOR_CLOCK_CLOCK_ERROR_BOARD_H_
+#define CORRELATOR_CLOCK_CLOCK_ERROR_BOARD_H_
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+
+#include "correlator/flows/flow_registry.h"
+
+namespace audio_latency::correlator {
+
+// Thread-safe; nobody waits.
+class ClockErrorBoard {
+ public:
+  ClockErrorBoard() : bounds_ns_(std::make_unique<std::atomic<int64_t>[]>(kNodes)) {}
+
+  // Bound of the error of a time of this node's events, as of the newest clock exchange.
+  int64_t ErrorBoundNs(NodeId node) const {
+    return bounds_ns_[node].load(std::memory_order_relaxed);
+  }
+  void Set(NodeId node, int64_t bound_ns) {
+    bounds_ns_[node].store(bound_ns, std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr size_t kNodes = size_t{std::numeric_limits<NodeId>::max()} + 1;
+
+  std::unique_ptr<std::atomic<int64_t>[]> bounds_ns_;
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_CLOCK_CLOCK_ERROR_BOARD_H_

@@ -1,0 +1,155 @@
+#include "correlator/clock/clock_stage.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "correlator/clock/node_clock.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+// Matching would drop them anyway; beyond this a time is no time of our clock.
+constexpr int64_t kMaxAwayNs = 3'600'000'000'000;
+
+struct NodeState {
+  absl::Mutex mutex;
+  std::unique_ptr<NodeClock> clock ABSL_GUARDED_BY(mutex);
+  std::vector<NodeEvent> held ABSL_GUARDED_BY(mutex);
+  std::vector<Observation> observations ABSL_GUARDED_BY(mutex);
+  uint64_t unsynchronised_events ABSL_GUARDED_BY(mutex) = 0;
+  uint64_t out_of_range_events ABSL_GUARDED_BY(mutex) = 0;
+};
+
+class ClockStageImplementation final : public ClockStage {
+ public:
+  ClockStageImplementation(const Clock& clock, ObservationSink& sink, ClockErrorBoard& errors,
+                           std::function<std::unique_ptr<ClockModel>()> make_model)
+      : clock_(clock),
+        sink_(sink),
+        errors_(errors),
+        make_model_(std::move(make_model)),
+        states_(std::make_unique<std::atomic<NodeState*>[]>(kMaxNodes)) {}
+
+  ~ClockStageImplementation() override {
+    for (size_t i = 0; i < kMaxNodes; ++i) {
+      delete states_[i].load();
+    }
+  }
+
+  void BeginInstance(NodeId node) override {
+    NodeState& state = StateOf(node);
+    absl::MutexLock lock(&state.mutex);
+    state.unsynchronised_events += state.held.size();
+    state.held.clear();
+    state.clock = std::make_unique<NodeClock>(make_model_());
+  }
+
+  bool AddExchange(NodeId node, const ClockExchange& exchange) override {
+    NodeState& state = StateOf(node);
+    absl::MutexLock lock(&state.mutex);
+    const int64_t now_ns = clock_.NowNs();
+    if (!state.clock->Add(exchange, now_ns)) {
+      return false;
+    }
+    if (state.clock->is_synchronised()) {
+      errors_.Set(node, state.clock->ErrorBoundNs(now_ns));
+      if (!state.held.empty()) {
+        Convert(std::exchange(state.held, {}), &state);
+      }
+    }
+    return true;
+  }
+
+  void Take(NodeId node, std::span<const NodeEvent> events) override {
+    NodeState& state = StateOf(node);
+    absl::MutexLock lock(&state.mutex);
+    if (state.clock->is_synchronised()) {
+      Convert(events, &state);
+      return;
+    }
+    const size_t room = kMaxHeldEvents - state.held.size();
+    const size_t count = std::min(room, events.size());
+    state.held.insert(state.held.end(), events.begin(), events.begin() + count);
+    state.unsynchronised_events += events.size() - count;
+  }
+
+  ClockStatus StatusOf(NodeId node) const override {
+    NodeState& state = StateOf(node);
+    absl::MutexLock lock(&state.mutex);
+    const int64_t now_ns = clock_.NowNs();
+    return {
+        .state = state.clock->StateAt(now_ns),
+        .offset_ns = state.clock->offset_ns(),
+        .error_bound_ns = state.clock->is_synchronised() ? state.clock->ErrorBoundNs(now_ns) : 0,
+        .unsynchronised_events = state.unsynchronised_events,
+        .out_of_range_events = state.out_of_range_events};
+  }
+
+ private:
+  static constexpr size_t kMaxNodes = size_t{std::numeric_limits<NodeId>::max()} + 1;
+
+  NodeState& StateOf(NodeId node) const {
+    NodeState* state = states_[node].load(std::memory_order_acquire);
+    if (state == nullptr) {
+      absl::MutexLock lock(&growth_mutex_);
+      state = states_[node].load(std::memory_order_relaxed);
+      if (state == nullptr) {
+        auto created = std::make_unique<NodeState>();
+        {
+          absl::MutexLock state_lock(&created->mutex);
+          created->clock = std::make_unique<NodeClock>(make_model_());
+        }
+        state = created.release();
+        states_[node].store(state, std::memory_order_release);
+      }
+    }
+    return *state;
+  }
+
+  void Convert(std::span<const NodeEvent> events, NodeState* state)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(state->mutex) {
+    const int64_t now_ns = clock_.NowNs();
+    const int64_t node_now_ns = now_ns - state->clock->offset_ns();
+    state->observations.clear();
+    for (const NodeEvent& event : events) {
+      // Unsigned, so that the wildest time does not overflow.
+      const uint64_t away_ns =
+          event.node_time_ns > node_now_ns
+              ? static_cast<uint64_t>(event.node_time_ns) - static_cast<uint64_t>(node_now_ns)
+              : static_cast<uint64_t>(node_now_ns) - static_cast<uint64_t>(event.node_time_ns);
+      if (away_ns > kMaxAwayNs) {
+        ++state->out_of_range_events;
+        continue;
+      }
+      state->observations.push_back({.signature = event.signature,
+                                     .time_ns = state->clock->ToCorrelatorNs(event.node_time_ns),
+                                     .flow = event.flow,
+                                     .position = event.position});
+    }
+    sink_.Take(state->observations);
+  }
+
+  const Clock& clock_;
+  ObservationSink& sink_;
+  ClockErrorBoard& errors_;
+  const std::function<std::unique_ptr<ClockModel>()> make_model_;
+  mutable absl::Mutex growth_mutex_;
+  std::unique_ptr<std::atomic<NodeState*>[]> states_;
+};
+
+}  // namespace
+
+std::unique_ptr<ClockStage> ClockStage::Create(
+    const Clock& monotonic_clock, ObservationSink& sink, ClockErrorBoard& errors,
+    std::function<std::unique_ptr<ClockModel>()> make_model) {
+  return std::make_unique<ClockStageImplementation>(monotonic_clock, sink, errors,
+                                                    std::move(make_model));
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,99 @@
+#include "correlator/clock/node_clock.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/wire/event_columns.h"
+#include "correlator/clock/interval_clock_model.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+// The estimate is approached within this time.
+constexpr int64_t kSlewNs = 1'000'000'000;
+// At ten exchanges a second: half a minute.
+constexpr size_t kMaxSegments = 300;
+// No sane monotonic clock shows more (some 70 years); sums of two do not overflow.
+constexpr int64_t kLargestTimeNs = int64_t{1} << 61;
+// Exchanges that took longer bound nothing of use.
+constexpr int64_t kLongestExchangeNs = 10'000'000'000;
+
+bool IsSane(const ClockExchange& exchange, int64_t now_ns) {
+  for (const int64_t time_ns : {exchange.probe_send_ns, exchange.correlator_receive_ns,
+                                exchange.correlator_send_ns, exchange.probe_receive_ns}) {
+    if (time_ns < 0 || time_ns > kLargestTimeNs) {
+      return false;
+    }
+  }
+  const int64_t at_probe_ns = exchange.probe_receive_ns - exchange.probe_send_ns;
+  const int64_t at_correlator_ns = exchange.correlator_send_ns - exchange.correlator_receive_ns;
+  return at_correlator_ns >= 0 && at_probe_ns >= at_correlator_ns &&
+         at_probe_ns <= kLongestExchangeNs && exchange.correlator_send_ns <= now_ns;
+}
+
+}  // namespace
+
+int64_t NodeClock::Segment::OffsetAt(int64_t node_time_ns) const {
+  const int64_t since_ns = std::clamp<int64_t>(node_time_ns - begin_ns, 0, kSlewNs);
+  return offset_ns + std::llround(slope * static_cast<double>(since_ns));
+}
+
+bool NodeClock::Add(const ClockExchange& exchange, int64_t now_ns) {
+  if (!IsSane(exchange, now_ns)) {
+    return false;
+  }
+  model_->Add(exchange);
+  newest_exchange_ns_ = std::max(newest_exchange_ns_, exchange.correlator_send_ns);
+  if (const std::optional<OffsetEstimate> estimate = model_->Estimate()) {
+    Follow(*estimate);
+  }
+  return true;
+}
+
+void NodeClock::Follow(const OffsetEstimate& estimate) {
+  Segment segment{.begin_ns = std::max(estimate.node_time_ns, newest_converted_ns_),
+                  .offset_ns = estimate.offset_ns};
+  if (!segments_.empty()) {
+    segment.begin_ns = std::max(segment.begin_ns, segments_.back().begin_ns);
+    segment.offset_ns = std::clamp(segments_.back().OffsetAt(segment.begin_ns), estimate.lower_ns,
+                                   std::max(estimate.lower_ns, estimate.upper_ns));
+    const double wanted =
+        static_cast<double>(estimate.offset_ns - segment.offset_ns) / static_cast<double>(kSlewNs) +
+        estimate.drift;
+    segment.slope = std::clamp(wanted, -kMaxSlew, kMaxSlew);
+  }
+  bound_ns_ =
+      std::max(estimate.upper_ns - segment.offset_ns, segment.offset_ns - estimate.lower_ns);
+  segments_.push_back(segment);
+  if (segments_.size() > kMaxSegments) {
+    segments_.pop_front();
+  }
+}
+
+ClockState NodeClock::StateAt(int64_t now_ns) const {
+  if (!is_synchronised()) {
+    return ClockState::kSynchronising;
+  }
+  return now_ns - newest_exchange_ns_ > kStaleNs ? ClockState::kStale : ClockState::kGood;
+}
+
+int64_t NodeClock::ToCorrelatorNs(int64_t node_time_ns) {
+  newest_converted_ns_ = std::max(newest_converted_ns_, node_time_ns);
+  const auto later = std::upper_bound(
+      segments_.begin(), segments_.end(), node_time_ns,
+      [](int64_t time_ns, const Segment& segment) { return time_ns < segment.begin_ns; });
+  const Segment& segment = later == segments_.begin() ? segments_.front() : *std::prev(later);
+  return node_time_ns + segment.OffsetAt(node_time_ns);
+}
+
+int64_t NodeClock::offset_ns() const {
+  return segments_.empty() ? 0 : segments_.back().OffsetAt(segments_.back().begin_ns + kSlewNs);
+}
+
+int64_t NodeClock::ErrorBoundNs(int64_t now_ns) const {
+  const double age_ns = static_cast<double>(std::max<int64_t>(0, now_ns - newest_exchange_ns_));
+  return bound_ns_ + wire::kTimeUnitNs / 2 +
+         static_cast<int64_t>(age_ns * IntervalClockModel::kDriftAllowance);
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,108 @@
+#include "correlator/config/correlator_config.h"
+
+#include <algorithm>
+
+#include "common/config/config.h"
+#include "common/status/status_macros.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+constexpr int64_t kMillisecondNs = 1'000'000;
+constexpr int64_t kMaxThreads = 256;
+
+// As the parser fills them in.
+struct Numbers {
+  int64_t grpc_port = 9095;
+  int64_t metrics_port = 9090;
+  int64_t match_window_ms = 10'000;
+  int64_t match_hold_ms = 600;
+  int64_t match_lock_tolerance_ms = 250;
+  int64_t match_table_events = int64_t{1} << 22;
+  int64_t matcher_threads = 0;
+  int64_t max_flows = 100'000;
+  int64_t max_probes = 1000;
+  int64_t max_series = 2000;
+};
+
+void Declare(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
+             std::string* log_level) {
+  parser->AddString("GRPC_ADDRESS", "address that probes and the command line connect to",
+                    &config->grpc_address);
+  parser->AddInteger("GRPC_PORT", "port that probes and the command line connect to; 0: any", 0,
+                     65535, &numbers->grpc_port);
+  parser->AddString("METRICS_ADDRESS", "address of /metrics, /healthz and /readyz",
+                    &config->metrics_address);
+  parser->AddInteger("METRICS_PORT", "port of /metrics, /healthz and /readyz; 0: any", 0, 65535,
+                     &numbers->metrics_port);
+  parser->AddChoice("LOG_LEVEL", "least level that is logged",
+                    {"trace", "debug", "info", "warn", "error"}, log_level);
+  parser->AddString("ENDPOINTS_FILE", "YAML file that names addresses; empty: none",
+                    &config->endpoints_file);
+  AddSignatureOptions(parser, &config->signature);
+  parser->AddInteger("MATCH_WINDOW_MS", "longest delay between two sights of one piece of audio",
+                     100, 60'000, &numbers->match_window_ms);
+  parser->AddInteger("MATCH_HOLD_MS", "how long a decision waits for what probes report late", 100,
+                     10'000, &numbers->match_hold_ms);
+  parser->AddInteger("MATCH_LOCK_TOLERANCE_MS",
+                     "how far a delay may differ from its flow pair's typical one where only that "
+                     "tells pieces of audio apart",
+                     1, 10'000, &numbers->match_lock_tolerance_ms);
+  parser->AddInteger("MATCH_TABLE_EVENTS",
+                     "signature events that are kept for matching, 29 bytes each", 1024,
+                     int64_t{1} << 28, &numbers->match_table_events);
+  parser->AddInteger("MATCHER_THREADS", "threads that match; 0: one a core", 0, kMaxThreads,
+                     &numbers->matcher_threads);
+  parser->AddInteger("MAX_FLOWS", "flows of all probes together", 1, int64_t{1} << 24,
+                     &numbers->max_flows);
+  parser->AddInteger("MAX_PROBES", "probes that may be connected at once", 1, 16'000,
+                     &numbers->max_probes);
+  parser->AddInteger("MAX_SERIES", "hops, and paths, that are told apart", 1, 100'000,
+                     &numbers->max_series);
+}
+
+void Take(const Numbers& numbers, uint32_t cores, CorrelatorConfig* config) {
+  config->grpc_port = static_cast<uint16_t>(numbers.grpc_port);
+  config->metrics_port = static_cast<uint16_t>(numbers.metrics_port);
+  config->max_flows = static_cast<uint32_t>(numbers.max_flows);
+  config->max_probes = static_cast<uint32_t>(numbers.max_probes);
+  config->max_series = static_cast<uint32_t>(numbers.max_series);
+  MatchingStageOptions& matching = config->matching;
+  matching.threads = numbers.matcher_threads > 0 ? static_cast<uint32_t>(numbers.matcher_threads)
+                                                 : std::max(cores, 1u);
+  matching.matcher.hold_ns = numbers.match_hold_ms * kMillisecondNs;
+  matching.matcher.table_events = static_cast<uint32_t>(numbers.match_table_events);
+  DecisionOptions& decision = matching.matcher.decision;
+  decision.window_ns = numbers.match_window_ms * kMillisecondNs;
+  decision.link.memory_ns = decision.window_ns;
+  decision.link.tolerance_ns = numbers.match_lock_tolerance_ms * kMillisecondNs;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
+    std::span<const char* const> arguments, const std::map<std::string, std::string>& environment,
+    uint32_t cores) {
+  CorrelatorConfig config;
+  Numbers numbers;
+  std::string log_level = "info";
+  ConfigParser parser("audio-latency-correlator",
+                      "Meets the signatures of all probes again and tells the delay of every hop.");
+  Declare(&parser, &config, &numbers, &log_level);
+  ASSIGN_OR_RETURN(const ConfigParser::Outcome outcome, parser.Parse(arguments, environment));
+  if (outcome != ConfigParser::Outcome::kRun) {
+    return std::nullopt;
+  }
+  ASSIGN_OR_RETURN(config.log_level, ParseLogLevel(log_level));
+  Take(numbers, cores, &config);
+  config.warnings = parser.warnings();
+  config.effective = parser.Effective();
+  for (auto& [name, text] : config.effective) {
+    if (name == "SIGNATURE_SEED" && !text.empty()) {
+      text = "(set)";
+    }
+  }
+  return config;
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,49 @@
+// The correlator's options.
+
+#ifndef CORRELATOR_CONFIG_CORRELATOR_CONFIG_H_
+#define CORRELATOR_CONFIG_CORRELATOR_CONFIG_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/logging/logger.h"
+#include "common/signature/signature_parameters.h"
+#include "correlator/matching/matching_stage.h"
+
+namespace audio_latency::correlator {
+
+struct CorrelatorConfig {
+  std::string grpc_address = "0.0.0.0";
+  uint16_t grpc_port = 9095;
+  std::string metrics_address = "0.0.0.0";
+  uint16_t metrics_port = 9090;
+  LogLevel log_level = LogLevel::kInfo;
+  // "": no names.
+  std::string endpoints_file;
+  SignatureParameters signature;
+  // `threads` is never 0.
+  MatchingStageOptions matching;
+  uint32_t max_flows = 100'000;
+  uint32_t max_probes = 1000;
+  uint32_t max_series = 2000;
+
+  // For the startup line: names and texts of all options, the secret left out.
+  std::vector<std::pair<std::string, std::string>> effective;
+  std::vector<std::string> warnings;
+};
+
+// Nothing when help or the version was asked for (and printed). `cores` is what MATCHER_THREADS = 0
+// means.
+absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
+    std::span<const char* const> arguments, const std::map<std::string, std::string>& environment,
+    uint32_t cores);
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_CONFIG_CORRELATOR_CONFIG_H_

@@ -1,0 +1,171 @@
+#include "correlator/ingest/flow_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/status/status_macros.h"
+#include "fmt/format.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+// Linux allows 15 characters; other systems may be kinder.
+constexpr size_t kMaxInterfaceName = 64;
+constexpr uint32_t kTcp = 6;
+constexpr uint32_t kUdp = 17;
+constexpr uint32_t kMaxPort = 65535;
+
+bool IsSame(const FlowDescription& a, const FlowDescription& b) {
+  return a.node == b.node && a.interface_name == b.interface_name &&
+         a.interface_role == b.interface_role && a.direction == b.direction &&
+         a.source == b.source && a.destination == b.destination && a.source_port == b.source_port &&
+         a.destination_port == b.destination_port && a.transport == b.transport &&
+         a.is_rtp == b.is_rtp && a.rtp_ssrc == b.rtp_ssrc;
+}
+
+}  // namespace
+
+FlowTable::FlowTable(FlowRegistry* registry, NodeId node, size_t max_flows)
+    : registry_(*registry), node_(node), max_flows_(max_flows) {}
+
+FlowTable::~FlowTable() { Clear(newest_ns_); }
+
+absl::Status FlowTable::Define(const v1::InterfaceDefinition& definition) {
+  if (definition.name().empty() || definition.name().size() > kMaxInterfaceName) {
+    return absl::InvalidArgumentError(
+        fmt::format("interface {}: the name must have 1 to {} bytes, it has {}",
+                    definition.interface_index(), kMaxInterfaceName, definition.name().size()));
+  }
+  if (definition.role() != v1::INTERFACE_ROLE_UPLINK &&
+      definition.role() != v1::INTERFACE_ROLE_CONTAINER) {
+    return absl::InvalidArgumentError(fmt::format("interface {}: unknown role {}",
+                                                  definition.interface_index(),
+                                                  static_cast<int>(definition.role())));
+  }
+  if (!interfaces_.contains(definition.interface_index()) && interfaces_.size() >= kMaxInterfaces) {
+    return absl::ResourceExhaustedError(
+        fmt::format("more than {} interfaces are defined", kMaxInterfaces));
+  }
+  interfaces_[definition.interface_index()] = {
+      .name = definition.name(),
+      .role = definition.role() == v1::INTERFACE_ROLE_CONTAINER ? InterfaceRole::kContainer
+                                                                : InterfaceRole::kUplink};
+  return absl::OkStatus();
+}
+
+absl::Status FlowTable::Describe(const v1::FlowDefinition& definition,
+                                 FlowDescription* flow) const {
+  const auto invalid = [&](const std::string& what) {
+    return absl::InvalidArgumentError(fmt::format("flow {}: {}", definition.flow_id(), what));
+  };
+  if (definition.flow_id() == 0) {
+    return invalid("numbers start from 1");
+  }
+  const auto interface = interfaces_.find(definition.interface_index());
+  if (interface == interfaces_.end()) {
+    return invalid(fmt::format("interface {} is not defined", definition.interface_index()));
+  }
+  if (definition.direction() != v1::DIRECTION_INGRESS &&
+      definition.direction() != v1::DIRECTION_EGRESS) {
+    return invalid(fmt::format("unknown direction {}", static_cast<int>(definition.direction())));
+  }
+  if (definition.transport() != kTcp && definition.transport() != kUdp) {
+    return invalid(fmt::format("transport {} is neither TCP nor UDP", definition.transport()));
+  }
+  if (definition.is_rtp() && definition.transport() != kUdp) {
+    return invalid("RTP is expected over UDP only");
+  }
+  if (definition.source_port() > kMaxPort || definition.destination_port() > kMaxPort) {
+    return invalid("a port is above 65535");
+  }
+  const absl::StatusOr<IpAddress> source = IpAddress::FromBytes(definition.source_address());
+  if (!source.ok()) {
+    return invalid(fmt::format("source address: {}", Message(source.status())));
+  }
+  const absl::StatusOr<IpAddress> destination =
+      IpAddress::FromBytes(definition.destination_address());
+  if (!destination.ok()) {
+    return invalid(fmt::format("destination address: {}", Message(destination.status())));
+  }
+  *flow = {.node = node_,
+           .interface_name = interface->second.name,
+           .interface_role = interface->second.role,
+           .direction = definition.direction() == v1::DIRECTION_INGRESS ? Direction::kIngress
+                                                                        : Direction::kEgress,
+           .source = *source,
+           .destination = *destination,
+           .source_port = static_cast<uint16_t>(definition.source_port()),
+           .destination_port = static_cast<uint16_t>(definition.destination_port()),
+           .transport = static_cast<uint8_t>(definition.transport()),
+           .is_rtp = definition.is_rtp(),
+           .rtp_ssrc = definition.is_rtp() ? definition.rtp_ssrc() : 0,
+           .initial_sequence = std::nullopt};
+  if (definition.has_initial_sequence()) {
+    flow->initial_sequence = definition.initial_sequence();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FlowTable::Define(const v1::FlowDefinition& definition, int64_t unix_time_ns) {
+  newest_ns_ = std::max(newest_ns_, unix_time_ns);
+  FlowDescription description;
+  RETURN_IF_ERROR(Describe(definition, &description));
+  auto known = flows_.find(definition.flow_id());
+  if (known != flows_.end() && known->second.id.has_value()) {
+    if (!IsSame(registry_.Description(*known->second.id), description)) {
+      return absl::InvalidArgumentError(
+          fmt::format("flow {}: the number already stands for another flow", definition.flow_id()));
+    }
+    return absl::OkStatus();
+  }
+  if (known == flows_.end()) {
+    if (flows_.size() >= max_flows_) {
+      return absl::ResourceExhaustedError(
+          fmt::format("flow {}: {} flows are defined, which is the limit; raise MAX_FLOWS",
+                      definition.flow_id(), flows_.size()));
+    }
+    known = flows_.try_emplace(definition.flow_id()).first;
+  }
+  known->second.is_rtp = definition.is_rtp();
+  known->second.last_used_ns = unix_time_ns;
+  ASSIGN_OR_RETURN(known->second.id, registry_.Add(description, unix_time_ns));
+  return absl::OkStatus();
+}
+
+void FlowTable::End(uint64_t flow_id, int64_t unix_time_ns) {
+  newest_ns_ = std::max(newest_ns_, unix_time_ns);
+  const auto flow = flows_.find(flow_id);
+  if (flow == flows_.end()) {
+    return;
+  }
+  if (flow->second.id.has_value()) {
+    registry_.Remove(*flow->second.id, unix_time_ns);
+  }
+  flows_.erase(flow);
+}
+
+FlowTable::Flow* FlowTable::Find(uint64_t flow_id) {
+  const auto flow = flows_.find(flow_id);
+  return flow == flows_.end() ? nullptr : &flow->second;
+}
+
+void FlowTable::ForgetIdle(int64_t unix_time_ns) {
+  for (auto flow = flows_.begin(); flow != flows_.end();) {
+    const auto current = flow++;
+    if (unix_time_ns - current->second.last_used_ns > kIdleNs) {
+      End(current->first, unix_time_ns);
+    }
+  }
+}
+
+void FlowTable::Clear(int64_t unix_time_ns) {
+  for (const auto& [id, flow] : flows_) {
+    if (flow.id.has_value()) {
+      registry_.Remove(*flow.id, unix_time_ns);
+    }
+  }
+  flows_.clear();
+  interfaces_.clear();
+}
+
+}  // namespace audio_latency::correlator

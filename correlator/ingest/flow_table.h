@@ -1,0 +1,68 @@
+// The interfaces and flows that one probe instance defined.
+
+#ifndef CORRELATOR_INGEST_FLOW_TABLE_H_
+#define CORRELATOR_INGEST_FLOW_TABLE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "audio_latency/v1/probe.pb.h"
+#include "correlator/flows/flow_registry.h"
+
+namespace audio_latency::correlator {
+
+// Not thread-safe. Bounded: `max_flows` definitions, kMaxInterfaces interfaces.
+class FlowTable {
+ public:
+  static constexpr size_t kMaxInterfaces = 4096;
+  // A flow whose end got lost is forgotten after this.
+  static constexpr int64_t kIdleNs = 600'000'000'000;
+
+  struct Flow {
+    bool is_rtp = false;
+    // Absent when the registry had no room: its events can be read but not kept.
+    std::optional<FlowId> id;
+    int64_t last_used_ns = 0;
+  };
+
+  // `registry` must outlive the table.
+  FlowTable(FlowRegistry* registry, NodeId node, size_t max_flows);
+  ~FlowTable();
+  FlowTable(const FlowTable&) = delete;
+  FlowTable& operator=(const FlowTable&) = delete;
+
+  // INVALID_ARGUMENT tells what is wrong with the definition; RESOURCE_EXHAUSTED that the table is
+  // full. Defining the same again changes nothing; defining another under a known number is an
+  // error. `unix_time_ns` is now.
+  absl::Status Define(const v1::InterfaceDefinition& definition);
+  absl::Status Define(const v1::FlowDefinition& definition, int64_t unix_time_ns);
+  void End(uint64_t flow_id, int64_t unix_time_ns);
+  // nullptr: not defined.
+  Flow* Find(uint64_t flow_id);
+  void ForgetIdle(int64_t unix_time_ns);
+  void Clear(int64_t unix_time_ns);
+
+  size_t size() const { return flows_.size(); }
+
+ private:
+  struct Interface {
+    std::string name;
+    InterfaceRole role = InterfaceRole::kUplink;
+  };
+
+  absl::Status Describe(const v1::FlowDefinition& definition, FlowDescription* flow) const;
+
+  FlowRegistry& registry_;
+  const NodeId node_;
+  const size_t max_flows_;
+  absl::flat_hash_map<uint32_t, Interface> interfaces_;
+  absl::flat_hash_map<uint64_t, Flow> flows_;
+  int64_t newest_ns_ = 0;
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_INGEST_FLOW_TABLE_H_

@@ -1,0 +1,425 @@
+#include "correlator/ingest/node_table.h"
+
+#include <algorithm>
+
+#include "bpf/capture_abi.h"
+#include "common/status/status_macros.h"
+#include "fmt/format.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+constexpr size_t kMaxText = 253;  // of a node's name, as Kubernetes has it
+constexpr size_t kMaxDropCauses = 64;
+constexpr size_t kMaxPods = 4096;
+constexpr size_t kMaxSuperseded = 8;
+// Nodes are shown for a while after they went; per probe that may be connected.
+constexpr size_t kRememberedPerProbe = 4;
+constexpr int64_t kSweepSpacingNs = 10'000'000'000;
+// How long a lost probe's flows wait for it to come back.
+constexpr int64_t kDisconnectedFlowsNs = 60'000'000'000;
+
+constexpr const char* kErrorNames[] = {
+#define INGEST_ERROR_NAME(constant, name) name,
+    INGEST_ERRORS(INGEST_ERROR_NAME)
+#undef INGEST_ERROR_NAME
+};
+
+// Causes that the probe's kernel part counts without an event being lost. Others are losses.
+bool IsHarmless(const std::string& cause) {
+  static const auto* const kHarmless = new std::vector<std::string>{
+#define CAPTURE_COUNTER_HARMLESS(constant, name, lost) (lost) ? "" : name,
+      CAPTURE_COUNTERS(CAPTURE_COUNTER_HARMLESS)
+#undef CAPTURE_COUNTER_HARMLESS
+  };
+  return std::find(kHarmless->begin(), kHarmless->end(), cause) != kHarmless->end();
+}
+
+}  // namespace
+
+struct NodeTable::Node {
+  Node(std::string node_name, NodeId node_id, FlowRegistry* flow_registry, size_t max_flows)
+      : name(std::move(node_name)), id(node_id), flows(flow_registry, node_id, max_flows) {}
+
+  const std::string name;
+  const NodeId id;
+
+  absl::Mutex mutex;
+  uint64_t stream ABSL_GUARDED_BY(mutex) = 0;  // 0: not connected
+  EndStream end_stream ABSL_GUARDED_BY(mutex);
+  std::string instance ABSL_GUARDED_BY(mutex);
+  std::string version ABSL_GUARDED_BY(mutex);
+  std::deque<std::string> superseded ABSL_GUARDED_BY(mutex);
+  uint64_t acknowledged ABSL_GUARDED_BY(mutex) = 0;
+  int64_t last_seen_ns ABSL_GUARDED_BY(mutex) = 0;
+  FlowTable flows ABSL_GUARDED_BY(mutex);
+
+  uint64_t events ABSL_GUARDED_BY(mutex) = 0;
+  std::map<std::string, uint64_t> drops ABSL_GUARDED_BY(mutex);
+  absl::flat_hash_map<std::string, uint64_t> signatures ABSL_GUARDED_BY(mutex);
+
+  // Scratch of a batch.
+  std::vector<uint8_t> flow_is_rtp ABSL_GUARDED_BY(mutex);
+  std::vector<FlowTable::Flow*> batch_flows ABSL_GUARDED_BY(mutex);
+  std::vector<uint32_t> flow_events ABSL_GUARDED_BY(mutex);
+  std::vector<wire::WireEvent> wire_events ABSL_GUARDED_BY(mutex);
+  std::vector<NodeEvent> node_events ABSL_GUARDED_BY(mutex);
+
+  void Drop(const std::string& cause, uint64_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (count == 0) {
+      return;
+    }
+    const auto known = drops.find(cause);
+    if (known != drops.end()) {
+      known->second += count;
+    } else {
+      drops[drops.size() < kMaxDropCauses ? cause : "other"] += count;
+    }
+  }
+};
+
+NodeTable::NodeTable(FlowRegistry* flows, NodeEventSink* sink, const Clock* realtime_clock,
+                     const IngestLimits& limits)
+    : flows_(*flows), sink_(*sink), realtime_clock_(*realtime_clock), limits_(limits) {}
+
+NodeTable::~NodeTable() = default;
+
+void NodeTable::CountError(IngestError error, uint64_t count) {
+  errors_[static_cast<size_t>(error)].fetch_add(count, std::memory_order_relaxed);
+}
+
+std::vector<std::shared_ptr<NodeTable::Node>> NodeTable::AllNodes() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<std::shared_ptr<Node>> nodes;
+  nodes.reserve(nodes_.size());
+  for (const auto& [name, node] : nodes_) {
+    nodes.push_back(node);
+  }
+  return nodes;
+}
+
+absl::StatusOr<std::shared_ptr<NodeTable::Node>> NodeTable::FindOrAdd(const std::string& name) {
+  size_t connected = 0;
+  auto longest_gone = nodes_.end();
+  int64_t longest_gone_ns = 0;
+  for (auto entry = nodes_.begin(); entry != nodes_.end(); ++entry) {
+    Node& node = *entry->second;
+    absl::MutexLock lock(&node.mutex);
+    if (node.stream != 0) {
+      connected += entry->first != name;
+    } else if (longest_gone == nodes_.end() || node.last_seen_ns < longest_gone_ns) {
+      longest_gone = entry;
+      longest_gone_ns = node.last_seen_ns;
+    }
+  }
+  if (connected >= limits_.max_probes) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} probes are connected, which is the limit; raise MAX_PROBES at the "
+                    "correlator to take node {}",
+                    connected, name));
+  }
+  if (const auto known = nodes_.find(name); known != nodes_.end()) {
+    return known->second;
+  }
+  if (nodes_.size() >= kRememberedPerProbe * limits_.max_probes && longest_gone != nodes_.end()) {
+    nodes_.erase(longest_gone);
+  }
+  ASSIGN_OR_RETURN(const NodeId id, flows_.InternNode(name));
+  auto node = std::make_shared<Node>(name, id, &flows_, limits_.max_flows);
+  nodes_.emplace(name, node);
+  return node;
+}
+
+absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
+                                                        EndStream end_stream) {
+  if (hello.node().empty() || hello.node().size() > kMaxText || hello.instance().empty() ||
+      hello.instance().size() > kMaxText || hello.version().size() > kMaxText) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the probe's node and instance must have 1 to {} bytes each (node has {}, instance {}); "
+        "set K8S_NODE_NAME",
+        kMaxText, hello.node().size(), hello.instance().size()));
+  }
+  const int64_t now_ns = realtime_clock_.NowNs();
+  Sweep(now_ns);
+  EndStream end_older;
+  absl::Status why;
+  Attachment attachment;
+  {
+    absl::MutexLock lock(&mutex_);
+    ASSIGN_OR_RETURN(attachment.node, FindOrAdd(hello.node()));
+    Node& node = *attachment.node;
+    absl::MutexLock node_lock(&node.mutex);
+    const bool is_known = node.instance == hello.instance();
+    const bool was_superseded = std::find(node.superseded.begin(), node.superseded.end(),
+                                          hello.instance()) != node.superseded.end();
+    if (was_superseded && node.stream != 0) {
+      return absl::AlreadyExistsError(
+          fmt::format("node {} is reported by a newer probe, instance {}; stop one of the two, or "
+                      "give them different K8S_NODE_NAMEs",
+                      node.name, node.instance));
+    }
+    if (node.stream != 0) {
+      end_older = std::exchange(node.end_stream, nullptr);
+      why = absl::AlreadyExistsError(
+          is_known ? fmt::format("the probe of node {} opened another stream", node.name)
+                   : fmt::format("a newer probe, instance {}, reports node {}; stop one of the "
+                                 "two, or give them different K8S_NODE_NAMEs",
+                                 hello.instance(), node.name));
+      if (!is_known) {
+        CountError(IngestError::kProbeSuperseded);
+      }
+    }
+    if (!is_known) {
+      if (!node.instance.empty()) {
+        node.superseded.push_back(node.instance);
+        if (node.superseded.size() > kMaxSuperseded) {
+          node.superseded.pop_front();
+        }
+      }
+      node.instance = hello.instance();
+      node.acknowledged = 0;
+      node.flows.Clear(now_ns);
+      sink_.BeginInstance(node.id);
+    }
+    node.version = hello.version();
+    node.last_seen_ns = now_ns;
+    node.end_stream = std::move(end_stream);
+    node.stream = next_stream_++;
+    attachment.stream = node.stream;
+    attachment.acknowledged_batch_number = node.acknowledged;
+  }
+  if (end_older != nullptr) {
+    end_older(why);
+  }
+  return attachment;
+}
+
+void NodeTable::Detach(const Attachment& attachment) {
+  if (attachment.node == nullptr) {
+    return;
+  }
+  Node& node = *attachment.node;
+  absl::MutexLock lock(&node.mutex);
+  if (node.stream == attachment.stream) {
+    node.stream = 0;
+    node.end_stream = nullptr;
+    node.last_seen_ns = realtime_clock_.NowNs();
+  }
+}
+
+void NodeTable::Sweep(int64_t unix_time_ns) {
+  int64_t last_ns = last_sweep_ns_.load(std::memory_order_relaxed);
+  if (unix_time_ns - last_ns < kSweepSpacingNs ||
+      !last_sweep_ns_.compare_exchange_strong(last_ns, unix_time_ns)) {
+    return;
+  }
+  for (const std::shared_ptr<Node>& node : AllNodes()) {
+    absl::MutexLock lock(&node->mutex);
+    if (node->stream == 0 && unix_time_ns - node->last_seen_ns > kDisconnectedFlowsNs) {
+      node->flows.Clear(unix_time_ns);
+    } else {
+      node->flows.ForgetIdle(unix_time_ns);
+    }
+  }
+}
+
+void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t unix_time_ns,
+                                Node* node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (const v1::InterfaceDefinition& definition : batch.interfaces()) {
+    if (!node->flows.Define(definition).ok()) {
+      CountError(IngestError::kInvalidDefinition);
+    }
+  }
+  for (const v1::FlowDefinition& definition : batch.flows()) {
+    const absl::Status status = node->flows.Define(definition, unix_time_ns);
+    if (!status.ok()) {
+      CountError(absl::IsResourceExhausted(status) ? IngestError::kFlowLimitDefinition
+                                                   : IngestError::kInvalidDefinition);
+    }
+  }
+}
+
+void NodeTable::TakeDrops(const v1::EventBatch& batch, Node* node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (const v1::DropCount& drop : batch.drops()) {
+    if (!drop.cause().empty() && drop.cause().size() <= kMaxText) {
+      node->Drop(drop.cause(), drop.count());
+    }
+  }
+}
+
+void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns,
+                           Node* node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  node->batch_flows.clear();
+  node->flow_is_rtp.clear();
+  for (const uint64_t flow_id : columns.flow_ids()) {
+    FlowTable::Flow* const flow = node->flows.Find(flow_id);
+    if (flow == nullptr) {
+      // Whether it is RTP decides how the columns are read, so that none of the batch can be.
+      CountError(IngestError::kUnknownFlowBatch);
+      node->Drop("unknown_flow", columns.event_count());
+      return;
+    }
+    flow->last_used_ns = unix_time_ns;
+    node->batch_flows.push_back(flow);
+    node->flow_is_rtp.push_back(flow->is_rtp);
+  }
+  node->wire_events.clear();
+  if (!wire::Decode(columns, node->flow_is_rtp, &node->wire_events).ok()) {
+    CountError(IngestError::kMalformedBatch);
+    node->Drop("malformed_batch", columns.event_count());
+    return;
+  }
+  node->events += node->wire_events.size();
+  node->node_events.clear();
+  node->flow_events.assign(node->batch_flows.size(), 0);
+  uint64_t without_room = 0;
+  for (const wire::WireEvent& event : node->wire_events) {
+    const FlowTable::Flow& flow = *node->batch_flows[event.flow_index];
+    if (!event.is_signed) {
+      continue;
+    }
+    if (!flow.id.has_value()) {
+      ++without_room;
+      continue;
+    }
+    ++node->flow_events[event.flow_index];
+    node->node_events.push_back({.signature = event.signature,
+                                 .node_time_ns = event.time_ns,
+                                 .flow = *flow.id,
+                                 .position = event.position});
+  }
+  node->Drop("correlator_flow_limit", without_room);
+  for (size_t i = 0; i < node->flow_events.size(); ++i) {
+    if (node->flow_events[i] > 0) {
+      const Endpoint& source = flows_.EndpointOf(flows_.Record(*node->batch_flows[i]->id).source);
+      std::string pod = source.pod.empty() ? source.address.ToString() : source.pod;
+      if (node->signatures.size() >= kMaxPods && !node->signatures.contains(pod)) {
+        pod = "other";
+      }
+      node->signatures[pod] += node->flow_events[i];
+    }
+  }
+  sink_.Take(node->id, node->node_events);
+}
+
+uint64_t NodeTable::TakeBatch(const Attachment& attachment, const v1::EventBatch& batch) {
+  const int64_t now_ns = realtime_clock_.NowNs();
+  Sweep(now_ns);
+  Node& node = *attachment.node;
+  absl::MutexLock lock(&node.mutex);
+  if (node.stream != attachment.stream) {
+    return 0;
+  }
+  node.last_seen_ns = now_ns;
+  // A resent batch may define what later ones refer to.
+  TakeDefinitions(batch, now_ns, &node);
+  if (batch.batch_number() <= node.acknowledged) {
+    CountError(IngestError::kDuplicateBatch);
+    return node.acknowledged;
+  }
+  const uint64_t missing = batch.batch_number() - node.acknowledged - 1;
+  if (missing > 0) {
+    // The probe ran out of room for them; it counts their events among its drops.
+    CountError(IngestError::kMissingBatch, missing);
+  }
+  node.acknowledged = batch.batch_number();
+  TakeDrops(batch, &node);
+  TakeEvents(batch.columns(), now_ns, &node);
+  for (const uint64_t flow_id : batch.ended_flow_ids()) {
+    node.flows.End(flow_id, now_ns);
+  }
+  return node.acknowledged;
+}
+
+void NodeTable::TakeClockSample(const Attachment& attachment, const v1::ClockSample& sample) {
+  Node& node = *attachment.node;
+  absl::MutexLock lock(&node.mutex);
+  if (node.stream != attachment.stream) {
+    return;
+  }
+  node.last_seen_ns = realtime_clock_.NowNs();
+  if (!sink_.AddExchange(node.id, {.probe_send_ns = sample.probe_send_time_ns(),
+                                   .correlator_receive_ns = sample.correlator_receive_time_ns(),
+                                   .correlator_send_ns = sample.correlator_send_time_ns(),
+                                   .probe_receive_ns = sample.probe_receive_time_ns()})) {
+    CountError(IngestError::kInvalidClockExchange);
+  }
+}
+
+NodeSnapshot NodeTable::Snapshot(const Node& node_const) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const Node& node = node_const;
+  const ClockStatus clock = sink_.StatusOf(node.id);
+  NodeSnapshot snapshot;
+  snapshot.node = node.name;
+  snapshot.instance = node.instance;
+  snapshot.version = node.version;
+  snapshot.connected = node.stream != 0;
+  snapshot.last_seen_unix_ns = node.last_seen_ns;
+  snapshot.clock_state = clock.state;
+  snapshot.clock_offset_seconds = static_cast<double>(clock.offset_ns) * 1e-9;
+  snapshot.clock_error_bound_seconds = static_cast<double>(clock.error_bound_ns) * 1e-9;
+  snapshot.events = static_cast<double>(node.events);
+  snapshot.flows = static_cast<double>(node.flows.size());
+  std::map<std::string, uint64_t> drops = node.drops;
+  if (clock.unsynchronised_events > 0) {
+    drops["clock_unsynchronised"] += clock.unsynchronised_events;
+  }
+  if (clock.out_of_range_events > 0) {
+    drops["time_out_of_range"] += clock.out_of_range_events;
+  }
+  double lost = 0;
+  for (const auto& [cause, count] : drops) {
+    const bool is_lost = !IsHarmless(cause);
+    snapshot.drops.push_back(
+        {.cause = cause, .count = static_cast<double>(count), .lost = is_lost});
+    lost += is_lost ? static_cast<double>(count) : 0;
+  }
+  snapshot.lost_share = lost == 0 ? 0 : lost / (snapshot.events + lost);
+  return snapshot;
+}
+
+std::vector<NodeSnapshot> NodeTable::Nodes() const {
+  std::vector<NodeSnapshot> snapshots;
+  for (const std::shared_ptr<Node>& node : AllNodes()) {
+    absl::MutexLock lock(&node->mutex);
+    snapshots.push_back(Snapshot(*node));
+  }
+  return snapshots;
+}
+
+std::vector<PodSignatures> NodeTable::Signatures() const {
+  std::map<std::string, double> sums;
+  for (const std::shared_ptr<Node>& node : AllNodes()) {
+    absl::MutexLock lock(&node->mutex);
+    for (const auto& [pod, count] : node->signatures) {
+      sums[pod] += static_cast<double>(count);
+    }
+  }
+  std::vector<PodSignatures> signatures;
+  signatures.reserve(sums.size());
+  for (const auto& [pod, count] : sums) {
+    signatures.push_back({.pod = pod, .count = count});
+  }
+  return signatures;
+}
+
+double NodeTable::LostShare(const std::vector<std::string>& nodes) const {
+  double kept = 1;
+  for (const NodeSnapshot& snapshot : Nodes()) {
+    if (std::find(nodes.begin(), nodes.end(), snapshot.node) != nodes.end()) {
+      kept *= 1 - snapshot.lost_share;
+    }
+  }
+  return 1 - kept;
+}
+
+std::vector<std::pair<std::string, double>> NodeTable::Errors() const {
+  std::vector<std::pair<std::string, double>> errors;
+  for (size_t i = 0; i < errors_.size(); ++i) {
+    errors.emplace_back(kErrorNames[i],
+                        static_cast<double>(errors_[i].load(std::memory_order_relaxed)));
+  }
+  return errors;
+}
+
+}  // namespace audio_latency::correlator

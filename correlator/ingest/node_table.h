@@ -1,0 +1,122 @@
+// The nodes: who reports from each, what it sent, lost and defined.
+
+#ifndef CORRELATOR_INGEST_NODE_TABLE_H_
+#define CORRELATOR_INGEST_NODE_TABLE_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "audio_latency/v1/probe.pb.h"
+#include "common/time/clock.h"
+#include "common/wire/event_columns.h"
+#include "correlator/flows/flow_registry.h"
+#include "correlator/ingest/flow_table.h"
+#include "correlator/ingest/node_event.h"
+#include "correlator/ingest/node_reader.h"
+
+namespace audio_latency::correlator {
+
+struct IngestLimits {
+  // Probes connected at once.
+  uint32_t max_probes = 1000;
+  // Flows that one probe may define.
+  uint32_t max_flows = 10000;
+};
+
+// What can be wrong with what a probe sends; NodeReader::Errors. X(constant, name)
+#define INGEST_ERRORS(X)                      \
+  X(kHelloRefused, "hello_refused")           \
+  X(kProbeSuperseded, "probe_superseded")     \
+  X(kUnexpectedMessage, "unexpected_message") \
+  X(kDuplicateBatch, "duplicate_batch")       \
+  X(kMissingBatch, "missing_batch")           \
+  X(kInvalidDefinition, "invalid_definition") \
+  X(kFlowLimitDefinition, "flow_limit")       \
+  X(kMalformedBatch, "malformed_batch")       \
+  X(kUnknownFlowBatch, "unknown_flow")        \
+  X(kInvalidClockExchange, "invalid_clock_exchange")
+
+enum class IngestError : uint8_t {
+#define INGEST_ERROR_ENUM(constant, name) constant,
+  INGEST_ERRORS(INGEST_ERROR_ENUM)
+#undef INGEST_ERROR_ENUM
+      kCount
+};
+
+// Ends a probe's stream from outside, with a message for it. Thread-safe.
+using EndStream = std::function<void(const absl::Status&)>;
+
+// Thread-safe; a node's batches take turns.
+class NodeTable final : public NodeReader {
+ public:
+  // One node. A stream works on it from Attach to Detach.
+  struct Node;
+
+  // All must outlive the table.
+  NodeTable(FlowRegistry* flows, NodeEventSink* sink, const Clock* realtime_clock,
+            const IngestLimits& limits);
+  ~NodeTable() override;
+  NodeTable(const NodeTable&) = delete;
+  NodeTable& operator=(const NodeTable&) = delete;
+
+  struct Attachment {
+    std::shared_ptr<Node> node;
+    // Names the stream; work of a stream that another took over from is refused.
+    uint64_t stream = 0;
+    uint64_t acknowledged_batch_number = 0;
+  };
+  // Takes a probe instance in. An older instance of the same node is ended; an instance that was
+  // superseded is refused with ALREADY_EXISTS while the newer one is connected. RESOURCE_EXHAUSTED
+  // beyond the limit.
+  absl::StatusOr<Attachment> Attach(const v1::Hello& hello, EndStream end_stream);
+  void Detach(const Attachment& attachment);
+
+  // Takes the batch's definitions and events, and returns the batch number that is acknowledged
+  // now. Whatever is wrong with the batch is counted and the rest taken.
+  uint64_t TakeBatch(const Attachment& attachment, const v1::EventBatch& batch);
+  void TakeClockSample(const Attachment& attachment, const v1::ClockSample& sample);
+  void CountError(IngestError error, uint64_t count = 1);
+
+  std::vector<NodeSnapshot> Nodes() const override;
+  std::vector<PodSignatures> Signatures() const override;
+  double LostShare(const std::vector<std::string>& nodes) const override;
+  std::vector<std::pair<std::string, double>> Errors() const override;
+
+ private:
+  absl::StatusOr<std::shared_ptr<Node>> FindOrAdd(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<std::shared_ptr<Node>> AllNodes() const;
+  void Sweep(int64_t unix_time_ns);
+  void TakeDefinitions(const v1::EventBatch& batch, int64_t unix_time_ns, Node* node);
+  void TakeDrops(const v1::EventBatch& batch, Node* node);
+  void TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns, Node* node);
+  NodeSnapshot Snapshot(const Node& node) const;
+
+  FlowRegistry& flows_;
+  NodeEventSink& sink_;
+  const Clock& realtime_clock_;
+  const IngestLimits limits_;
+  std::array<std::atomic<uint64_t>, static_cast<size_t>(IngestError::kCount)> errors_ = {};
+  std::atomic<int64_t> last_sweep_ns_ = 0;
+
+  mutable absl::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Node>> nodes_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_stream_ ABSL_GUARDED_BY(mutex_) = 1;
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_INGEST_NODE_TABLE_H_

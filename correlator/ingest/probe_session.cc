@@ -1,0 +1,132 @@
+#include "correlator/ingest/probe_session.h"
+
+#include "bpf/capture_abi.h"
+#include "common/status/status_macros.h"
+#include "fmt/format.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+template <typename T>
+absl::Status CheckEqual(const char* name, const T& of_probe, const T& of_correlator) {
+  if (of_probe == of_correlator) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(fmt::format(
+      "{} differs: the probe has {}, the correlator {}; set both to the same value and restart "
+      "the one that is wrong",
+      name, of_probe, of_correlator));
+}
+
+}  // namespace
+
+absl::Status CheckSignatureParameters(const v1::SignatureParameters& of_probe,
+                                      const SignatureParameters& of_correlator) {
+  RETURN_IF_ERROR(CheckEqual("SIGNATURE_ALGORITHM", of_probe.algorithm(), of_correlator.algorithm));
+  RETURN_IF_ERROR(CheckEqual<int64_t>("SIGNATURE_WINDOW_SIZE", of_probe.window_size_bytes(),
+                                      of_correlator.window_size_bytes));
+  RETURN_IF_ERROR(
+      CheckEqual<int64_t>("SIGNATURE_RATE", of_probe.rate_bytes(), of_correlator.rate_bytes));
+  // The seeds are secret; their fingerprints are not.
+  return CheckEqual("SIGNATURE_SEED",
+                    fmt::format("fingerprint {:016x}", of_probe.seed_fingerprint()),
+                    fmt::format("fingerprint {:016x}",
+                                SignatureSeedFingerprint(SignatureSeed(of_correlator.seed_text))));
+}
+
+ProbeSession::ProbeSession(NodeTable* nodes, const SignatureParameters* parameters)
+    : nodes_(*nodes), parameters_(*parameters) {}
+
+ProbeSession::~ProbeSession() {
+  if (attachment_.has_value()) {
+    nodes_.Detach(*attachment_);
+  }
+}
+
+absl::Status ProbeSession::TakeHello(const v1::Hello& hello, const EndStream& end_stream,
+                                     Replies* replies) {
+  if (attachment_.has_value()) {
+    return absl::FailedPreconditionError("Hello came twice on one stream");
+  }
+  RETURN_IF_ERROR(CheckEqual<uint32_t>("the version of the capture interface (CAPTURE_ABI_VERSION)",
+                                       hello.capture_abi_version(), CAPTURE_ABI_VERSION));
+  RETURN_IF_ERROR(CheckSignatureParameters(hello.signature_parameters(), parameters_));
+  ASSIGN_OR_RETURN(attachment_, nodes_.Attach(hello, end_stream));
+  replies->welcome_acknowledging = attachment_->acknowledged_batch_number;
+  return absl::OkStatus();
+}
+
+absl::Status ProbeSession::Take(const v1::StreamRequest& request, int64_t arrival_ns,
+                                const EndStream& end_stream, Replies* replies) {
+  if (request.message_case() == v1::StreamRequest::kHello) {
+    absl::Status status = TakeHello(request.hello(), end_stream, replies);
+    if (!status.ok()) {
+      nodes_.CountError(IngestError::kHelloRefused);
+    }
+    return status;
+  }
+  if (!attachment_.has_value()) {
+    nodes_.CountError(IngestError::kUnexpectedMessage);
+    return absl::FailedPreconditionError("the first message of a stream must be Hello");
+  }
+  switch (request.message_case()) {
+    case v1::StreamRequest::kEventBatch:
+      replies->acknowledge = nodes_.TakeBatch(*attachment_, request.event_batch());
+      return absl::OkStatus();
+    case v1::StreamRequest::kClockRequest: {
+      const v1::ClockRequest& clock_request = request.clock_request();
+      if (clock_request.has_previous()) {
+        nodes_.TakeClockSample(*attachment_, clock_request.previous());
+      }
+      v1::ClockResponse response;
+      response.set_sequence(clock_request.sequence());
+      response.set_probe_send_time_ns(clock_request.probe_send_time_ns());
+      response.set_correlator_receive_time_ns(arrival_ns);
+      replies->clock_response = std::move(response);
+      return absl::OkStatus();
+    }
+    default:
+      // Of a newer probe, perhaps: nothing of it is needed.
+      nodes_.CountError(IngestError::kUnexpectedMessage);
+      return absl::OkStatus();
+  }
+}
+
+void ReplyQueue::Add(const ProbeSession::Replies& replies) {
+  if (replies.welcome_acknowledging.has_value()) {
+    welcome_acknowledging_ = replies.welcome_acknowledging;
+  }
+  if (replies.acknowledge.has_value()) {
+    acknowledge_ = replies.acknowledge;
+  }
+  if (replies.clock_response.has_value()) {
+    clock_responses_.push_back(*replies.clock_response);
+    if (clock_responses_.size() > kMaxClockResponses) {
+      clock_responses_.pop_front();
+    }
+  }
+}
+
+bool ReplyQueue::Next(v1::StreamResponse* response) {
+  response->Clear();
+  if (welcome_acknowledging_.has_value()) {
+    response->mutable_welcome()->set_correlator_instance(correlator_instance_);
+    response->mutable_welcome()->set_acknowledged_batch_number(*welcome_acknowledging_);
+    welcome_acknowledging_.reset();
+    return true;
+  }
+  if (!clock_responses_.empty()) {
+    *response->mutable_clock_response() = clock_responses_.front();
+    clock_responses_.pop_front();
+    response->mutable_clock_response()->set_correlator_send_time_ns(monotonic_clock_.NowNs());
+    return true;
+  }
+  if (acknowledge_.has_value()) {
+    response->mutable_acknowledgement()->set_batch_number(*acknowledge_);
+    acknowledge_.reset();
+    return true;
+  }
+  return false;
+}
+
+}  // namespace audio_latency::correlator

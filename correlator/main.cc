@@ -1,0 +1,210 @@
+// audio-latency-correlator: takes the probes' events, meets the same audio again, tells the delays.
+// The only place that knows all stages.
+
+#include <grpc/support/log.h>
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/config/config.h"
+#include "common/http/http_server.h"
+#include "common/logging/logger.h"
+#include "common/metrics/metrics_text.h"
+#include "common/process/shutdown.h"
+#include "common/status/status_macros.h"
+#include "common/time/clock.h"
+#include "common/version/version.h"
+#include "correlator/clock/clock_error_board.h"
+#include "correlator/clock/clock_stage.h"
+#include "correlator/clock/interval_clock_model.h"
+#include "correlator/config/correlator_config.h"
+#include "correlator/endpoints/endpoint_directory.h"
+#include "correlator/flows/flow_registry.h"
+#include "correlator/ingest/node_table.h"
+#include "correlator/ingest/probe_service.h"
+#include "correlator/matching/matching_stage.h"
+#include "correlator/metrics/correlator_metrics.h"
+#include "correlator/paths/path_stage.h"
+#include "correlator/query/latency_service.h"
+#include "fmt/format.h"
+#include "nlohmann/json.hpp"
+
+namespace audio_latency::correlator {
+namespace {
+
+// How long the end waits for calls that are under way.
+constexpr std::chrono::milliseconds kShutdownPatience(1'000);
+// Probes ask "are you there?" this often at most.
+constexpr int kLeastPingIntervalMs = 1'000;
+
+std::string RandomInstance() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+absl::StatusOr<std::unique_ptr<EndpointDirectory>> OpenDirectory(const CorrelatorConfig& config) {
+  return config.endpoints_file.empty() ? MakeEmptyDirectory()
+                                       : LoadEndpointFile(config.endpoints_file);
+}
+
+std::string WithPort(const std::string& address, int port) {
+  return address.find(':') == std::string::npos ? fmt::format("{}:{}", address, port)
+                                                : fmt::format("[{}]:{}", address, port);
+}
+
+struct GrpcServer {
+  std::unique_ptr<grpc::Server> server;
+  int port = 0;
+};
+
+absl::StatusOr<GrpcServer> StartGrpc(const CorrelatorConfig& config,
+                                     const std::vector<grpc::Service*>& services) {
+  EnableHealthAndReflection();
+  GrpcServer result;
+  const std::string address = WithPort(config.grpc_address, config.grpc_port);
+  grpc::ServerBuilder builder;
+  // Two correlators on one port would each get some of the probes.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kLeastPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &result.port);
+  for (grpc::Service* const service : services) {
+    builder.RegisterService(service);
+  }
+  result.server = builder.BuildAndStart();
+  if (result.server == nullptr || result.port == 0) {
+    return absl::UnavailableError(fmt::format(
+        "cannot listen on {} for gRPC: the port is taken or the address is not this machine's; "
+        "end the other program or set GRPC_PORT (and GRPC_ADDRESS)",
+        address));
+  }
+  return result;
+}
+
+std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics) {
+  const auto ok = [] { return HttpResponse{.body = "ok\n"}; };
+  // The page is served only once all stages run, so that being there is being ready.
+  return {{.path = "/healthz", .handler = ok},
+          {.path = "/readyz", .handler = ok},
+          {.path = "/metrics", .handler = [metrics] {
+             return HttpResponse{.content_type = std::string(kMetricsContentType),
+                                 .body = metrics->Text()};
+           }}};
+}
+
+void LogStartup(const CorrelatorConfig& config, Logger* logger) {
+  nlohmann::json fields = {{"version", std::string(Version())}};
+  for (const auto& [name, text] : config.effective) {
+    fields["config"][name] = text;
+  }
+  logger->Info("startup", "Starting audio-latency-correlator", fields);
+  for (const std::string& warning : config.warnings) {
+    logger->Warn("config_warning", warning);
+  }
+}
+
+// Runs until `shutdown`. What is destroyed last is declared first.
+absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown* shutdown,
+                 Logger* logger) {
+  const MonotonicClock monotonic;
+  ASSIGN_OR_RETURN(const std::unique_ptr<EndpointDirectory> directory, OpenDirectory(config));
+  const std::unique_ptr<FlowRegistry> flows = FlowRegistry::Create(*directory, config.max_flows);
+
+  // From the last stage to the first.
+  ClockErrorBoard clock_errors;
+  PathStageOptions path_options;
+  path_options.max_series = config.max_series;
+  const std::unique_ptr<PathStage> paths =
+      PathStage::Start(*flows, clock_errors, monotonic, realtime, path_options);
+  const std::unique_ptr<MatchingStage> matching =
+      MatchingStage::Start(*flows, monotonic, *paths, config.matching);
+  const std::unique_ptr<ClockStage> clocks = ClockStage::Create(
+      monotonic, *matching, clock_errors, [] { return std::make_unique<IntervalClockModel>(); });
+  NodeTable nodes(flows.get(), clocks.get(), &realtime,
+                  {.max_probes = config.max_probes, .max_flows = config.max_flows});
+
+  const auto probe_service = MakeProbeService(&nodes, &monotonic,
+                                              {.signature = config.signature,
+                                               .max_streams = 2 * config.max_probes,
+                                               .correlator_instance = RandomInstance()});
+  const auto latency_service = MakeLatencyService({.paths = *paths,
+                                                   .nodes = nodes,
+                                                   .flows = *flows,
+                                                   .monotonic = monotonic,
+                                                   .realtime = realtime});
+  const std::unique_ptr<CorrelatorMetrics> metrics =
+      CorrelatorMetrics::Create(*paths, nodes, *matching, config.max_series);
+  ASSIGN_OR_RETURN(const GrpcServer grpc,
+                   StartGrpc(config, {probe_service.get(), latency_service.get()}));
+  absl::StatusOr<std::unique_ptr<HttpServer>> http =
+      HttpServer::Start(config.metrics_address, config.metrics_port, Routes(metrics.get()));
+  if (!http.ok()) {
+    grpc.server->Shutdown();
+    return absl::Status(http.status().code(),
+                        fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)", Message(http.status())));
+  }
+  logger->Info("startup_complete", "Waiting for probes",
+               {{"grpc_port", grpc.port}, {"metrics_port", (*http)->port()}});
+
+  shutdown->Wait();
+  logger->Info("shutdown", "Ending");
+  http->reset();
+  latency_service->StopWatchers();
+  grpc.server->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
+  grpc.server->Wait();
+  const MatchingCounters counters = matching->Counters();
+  logger->Info("shutdown_complete", "Ended",
+               {{"observations", counters.observations}, {"matches", counters.matches}});
+  return absl::OkStatus();
+}
+
+// gRPC writes to standard error on its own, in its own form, what we tell in ours.
+void SilenceGrpc() {
+  gpr_set_log_function([](gpr_log_func_args*) {});
+}
+
+int Main(std::span<const char* const> arguments) {
+  const auto fail = [](const absl::Status& status) {
+    std::fputs(fmt::format("audio-latency-correlator: {}\n", Message(status)).c_str(), stderr);
+    return EXIT_FAILURE;
+  };
+  absl::StatusOr<std::optional<CorrelatorConfig>> config =
+      ParseCorrelatorConfig(arguments, ProcessEnvironment(), std::thread::hardware_concurrency());
+  if (!config.ok()) {
+    return fail(config.status());
+  }
+  if (!config->has_value()) {
+    return EXIT_SUCCESS;
+  }
+  absl::StatusOr<std::unique_ptr<Shutdown>> shutdown = Shutdown::Install();
+  if (!shutdown.ok()) {
+    return fail(shutdown.status());
+  }
+  SilenceGrpc();
+  const RealtimeClock realtime;
+  const std::unique_ptr<Logger> logger = MakeJsonLogger((*config)->log_level, realtime);
+  LogStartup(**config, logger.get());
+  const absl::Status status = Run(**config, realtime, shutdown->get(), logger.get());
+  return status.ok() ? EXIT_SUCCESS : fail(status);
+}
+
+}  // namespace
+}  // namespace audio_latency::correlator
+
+int main(int argc, char** argv) {
+  return audio_latency::correlator::Main({argv + 1, static_cast<size_t>(argc > 0 ? argc - 1 : 0)});
+}

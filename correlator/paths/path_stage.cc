@@ -1,0 +1,160 @@
+#include "correlator/paths/path_stage.h"
+
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "correlator/paths/match_log.h"
+#include "correlator/paths/path_aggregator.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+constexpr absl::Duration kIdlePeriod = absl::Milliseconds(50);
+// With more series than this, making what readers see takes long enough to do it less often.
+constexpr size_t kManySeries = 400;
+
+class PathStageImplementation final : public PathStage {
+ public:
+  PathStageImplementation(const FlowRegistry& flows, const ClockErrorBoard& clock_errors,
+                          const Clock& monotonic_clock, const Clock& realtime_clock,
+                          const PathStageOptions& options)
+      : monotonic_clock_(monotonic_clock),
+        realtime_clock_(realtime_clock),
+        max_queued_(options.max_queued),
+        log_(&monotonic_clock),
+        state_(std::make_shared<PathState>()),
+        aggregator_(&flows, &clock_errors, options.max_series),
+        thread_([this] { Run(); }) {}
+
+  ~PathStageImplementation() override {
+    {
+      absl::MutexLock lock(&mutex_);
+      is_stopping_ = true;
+    }
+    thread_.join();
+  }
+
+  void Take(std::vector<Match> matches) override {
+    const size_t count = matches.size();
+    auto block = std::make_shared<const std::vector<Match>>(std::move(matches));
+    absl::MutexLock lock(&mutex_);
+    if (queued_ + count > max_queued_) {
+      queue_full_ += count;
+      return;
+    }
+    queued_ += count;
+    blocks_.push_back(std::move(block));
+  }
+
+  std::vector<PathSnapshot> Paths(uint32_t window_seconds) const override {
+    return State()->paths[PathState::WindowIndex(window_seconds)];
+  }
+  std::vector<HopSnapshot> Hops(uint32_t window_seconds) const override {
+    return State()->hops[PathState::WindowIndex(window_seconds)];
+  }
+  std::vector<Match> Find(uint64_t signature) const override { return log_.Find(signature); }
+
+  std::optional<Match> Newest(std::string_view path) const override {
+    const std::shared_ptr<const PathState> state = State();
+    const PathState::Newest* newest = nullptr;
+    for (const auto& [name, candidate] : state->newest) {
+      if ((path.empty() || name == path) &&
+          (newest == nullptr || candidate.time_ns > newest->time_ns)) {
+        newest = &candidate;
+      }
+    }
+    if (newest == nullptr || monotonic_clock_.NowNs() - newest->time_ns > MatchLog::kMaxAgeNs) {
+      return std::nullopt;
+    }
+    return (*newest->block)[newest->match];
+  }
+
+  std::unique_ptr<MatchSubscription> Subscribe() override { return log_.Subscribe(); }
+
+  std::vector<std::pair<std::string, double>> Drops() const override {
+    std::vector<std::pair<std::string, double>> drops = State()->drops;
+    absl::MutexLock lock(&mutex_);
+    drops.emplace_back("match_queue_full", static_cast<double>(queue_full_));
+    return drops;
+  }
+
+ private:
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return is_stopping_ || !blocks_.empty();
+  }
+
+  std::shared_ptr<const PathState> State() const {
+    absl::MutexLock lock(&state_mutex_);
+    return state_;
+  }
+
+  void Publish(int64_t now_ns) {
+    std::shared_ptr<const PathState> state =
+        aggregator_.State(now_ns, realtime_clock_.NowNs() - now_ns);
+    absl::MutexLock lock(&state_mutex_);
+    state_.swap(state);
+  }
+
+  void Run() {
+    std::vector<MatchBlock> blocks;
+    int64_t published_ns = 0;
+    while (true) {
+      blocks.clear();
+      {
+        absl::MutexLock lock(&mutex_);
+        mutex_.AwaitWithTimeout(absl::Condition(this, &PathStageImplementation::HasWork),
+                                kIdlePeriod);
+        if (is_stopping_) {
+          return;
+        }
+        blocks.swap(blocks_);
+        queued_ = 0;
+      }
+      const int64_t now_ns = monotonic_clock_.NowNs();
+      for (const MatchBlock& block : blocks) {
+        aggregator_.Take(block, now_ns);
+        log_.Append(block);
+      }
+      aggregator_.Tick(now_ns);
+      const int64_t period_ns =
+          aggregator_.series_count() > kManySeries ? 4 * kPublishNs : kPublishNs;
+      if (now_ns - published_ns >= period_ns) {
+        published_ns = now_ns;
+        Publish(now_ns);
+      }
+    }
+  }
+
+  const Clock& monotonic_clock_;
+  const Clock& realtime_clock_;
+  const size_t max_queued_;
+  MatchLog log_;
+
+  mutable absl::Mutex state_mutex_;
+  std::shared_ptr<const PathState> state_ ABSL_GUARDED_BY(state_mutex_);
+
+  mutable absl::Mutex mutex_;
+  std::vector<MatchBlock> blocks_ ABSL_GUARDED_BY(mutex_);
+  size_t queued_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t queue_full_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  PathAggregator aggregator_;  // the thread's
+  std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<PathStage> PathStage::Start(const FlowRegistry& flows,
+                                            const ClockErrorBoard& clock_errors,
+                                            const Clock& monotonic_clock,
+                                            const Clock& realtime_clock,
+                                            const PathStageOptions& options) {
+  return std::make_unique<PathStageImplementation>(flows, clock_errors, monotonic_clock,
+                                                   realtime_clock, options);
+}
+
+}  // namespace audio_latency::correlator
