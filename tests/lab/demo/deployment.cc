@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
+#include <signal.h>
 
 #include <chrono>
 #include <fstream>
@@ -87,6 +88,13 @@ absl::Status Deployment::StartProbes(const std::map<std::string, std::string>& e
     probes_.push_back(std::move(program));
   }
   return absl::OkStatus();
+}
+
+void Deployment::KillProbes() {
+  for (Program& probe : probes_) {
+    probe.process.Signal(SIGKILL);
+  }
+  probes_.clear();
 }
 
 absl::Status Deployment::CheckAlive() {

@@ -33,6 +33,8 @@ class Deployment {
   absl::Status StopCorrelator();
   // On every node; `environment` is added to what a probe needs.
   absl::Status StartProbes(const std::map<std::string, std::string>& environment);
+  // With SIGKILL: they cannot clean up.
+  void KillProbes();
   // Until every node is connected and its clock is good. An error tells which is not, or which
   // program ended and its last words.
   absl::Status WaitUntilReady(int timeout_ms);
