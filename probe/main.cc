@@ -89,10 +89,8 @@ absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* sh
   EventLog event_log(config.node_name, &directory, logger, &batcher);
   EventSink* const sink =
       logger->IsOn(LogLevel::kTrace) ? static_cast<EventSink*>(&event_log) : &batcher;
+  const std::string attach_method = attacher->method();
 
-  ASSIGN_OR_RETURN(const std::unique_ptr<InterfaceWatcher> watcher,
-                   InterfaceWatcher::Start({InterfaceRule(config.interfaces), std::move(monitor),
-                                            std::move(attacher), &directory, logger}));
   ASSIGN_OR_RETURN(
       const std::unique_ptr<RingReader> reader,
       RingReader::Start(program->ring_fd(), config.ring_bytes, sink, monotonic, logger));
@@ -105,18 +103,24 @@ absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* sh
   const auto take_snapshot = [&] {
     return ProbeSnapshot{program->Read(),    reader->statistics(), batcher.statistics(),
                          queue.statistics(), uplink->statistics(), clock_exchange.statistics(),
-                         directory.size(),   watcher->method(),    monotonic.NowNs()};
+                         directory.size(),   attach_method,        monotonic.NowNs()};
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(config.metrics_address, config.metrics_port, StatusRoutes(take_snapshot));
   if (!server.ok()) {
-    return absl::Status(server.status().code(), fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)",
-                                                            Message(server.status())));
+    const std::string message =
+        fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)", Message(server.status()));
+    logger->Error("metrics_server_error", message);
+    return absl::Status(server.status().code(), message);
   }
+  // Last, so that a probe that cannot run touches no interface.
+  ASSIGN_OR_RETURN(const std::unique_ptr<InterfaceWatcher> watcher,
+                   InterfaceWatcher::Start({InterfaceRule(config.interfaces), std::move(monitor),
+                                            std::move(attacher), &directory, logger}));
   logger->Info("startup_complete", "Capturing",
                {{"interfaces", directory.size()},
                 {"metrics_port", (*server)->port()},
-                {"attach_method", watcher->method()}});
+                {"attach_method", attach_method}});
 
   shutdown->Wait();
   logger->Info("shutdown", "Ending: detaching and sending what is left");

@@ -130,7 +130,7 @@ absl::Status InterfaceWatcher::AttachTo(const Link& link) {
                       {{"interface", link.name},
                        {"interface_index", link.index},
                        {"role", InterfaceRoleName(role)},
-                       {"method", method()}});
+                       {"method", parts_.attacher->method()}});
   return absl::OkStatus();
 }
 
@@ -142,8 +142,9 @@ void InterfaceWatcher::Forget(uint32_t index) {
   const std::string name = found->second.name;
   attached_.erase(found);
   parts_.directory->Remove(index);
-  parts_.logger->Info("tc_detached", fmt::format("No longer watching {}", name),
-                      {{"interface", name}, {"interface_index", index}, {"method", method()}});
+  parts_.logger->Info(
+      "tc_detached", fmt::format("No longer watching {}", name),
+      {{"interface", name}, {"interface_index", index}, {"method", parts_.attacher->method()}});
 }
 
 }  // namespace audio_latency::probe

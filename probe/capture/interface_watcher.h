@@ -45,9 +45,6 @@ class InterfaceWatcher {
   // Detaches from everything and ends the thread. Called once, from the thread of the owner.
   void Stop();
 
-  // "tcx" or "clsact".
-  const char* method() const { return parts_.attacher->method(); }
-
  private:
   struct Attached {
     std::string name;

@@ -22,7 +22,7 @@ struct UplinkOptions {
   // Who we are and how we sign.
   v1::Hello hello;
   std::chrono::milliseconds first_retry{200};
-  std::chrono::milliseconds longest_retry{5'000};
+  std::chrono::milliseconds longest_retry{2'000};
   // After the correlator refused this probe (FAILED_PRECONDITION): somebody has to change a
   // configuration first.
   std::chrono::milliseconds retry_after_refusal{30'000};
