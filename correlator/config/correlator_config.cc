@@ -49,7 +49,7 @@ void Declare(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
                      "tells pieces of audio apart",
                      1, 10'000, &numbers->match_lock_tolerance_ms);
   parser->AddInteger("MATCH_TABLE_EVENTS",
-                     "signature events that are kept for matching, 29 bytes each", 1024,
+                     "signature events that are kept for matching, 30 bytes each", 1024,
                      int64_t{1} << 28, &numbers->match_table_events);
   parser->AddInteger("MATCHER_THREADS", "threads that match; 0: one a core", 0, kMaxThreads,
                      &numbers->matcher_threads);
@@ -74,7 +74,7 @@ void Take(const Numbers& numbers, uint32_t cores, CorrelatorConfig* config) {
   matching.matcher.table_events = static_cast<uint32_t>(numbers.match_table_events);
   DecisionOptions& decision = matching.matcher.decision;
   decision.window_ns = numbers.match_window_ms * kMillisecondNs;
-  decision.link.memory_ns = decision.window_ns;
+  decision.link.memory_ns = std::max(decision.link.memory_ns, decision.window_ns);
   decision.link.tolerance_ns = numbers.match_lock_tolerance_ms * kMillisecondNs;
 }
 

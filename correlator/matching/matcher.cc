@@ -54,18 +54,8 @@ void Matcher::Add(std::span<const Observation> observations, int64_t now_ns) {
       accepted_.push_back(observation);
     }
   }
-  // What the ring overwrites must not be decided any more.
-  std::span<const Observation> rest = accepted_;
-  while (!rest.empty()) {
-    const size_t count = std::min<size_t>(rest.size(), log_.capacity());
-    const uint64_t end = log_.end() + count;
-    const uint64_t new_begin = end <= log_.capacity() ? 1 : end - log_.capacity();
-    for (; cursor_ < new_begin && cursor_ < log_.end(); ++cursor_) {
-      counters_.overwritten += (log_.At(cursor_).flow_and_flags & kLogDecided) == 0;
-    }
-    log_.Append(rest.first(count));
-    rest = rest.subspan(count);
-  }
+  counters_.overwritten += log_.Append(accepted_, cursor_);
+  cursor_ = std::max(cursor_, log_.begin());
   if (marks_.size() > 1 && now_ns - marks_[marks_.size() - 2].time_ns < kMarkSpacingNs) {
     marks_.back() = {.end = log_.end(), .time_ns = now_ns};
   } else {
@@ -104,7 +94,7 @@ void Matcher::Decide(int64_t now_ns, std::vector<Match>* matches) {
 void Matcher::Prefetch(std::span<const uint64_t> sequences) {
   std::array<uint64_t, kPrefetchBatch> at;
   for (const uint64_t sequence : sequences) {
-    log_.PrefetchHead(log_.At(sequence).signature());
+    log_.PrefetchIndex(log_.At(sequence).signature());
   }
   for (size_t i = 0; i < sequences.size(); ++i) {
     at[i] = log_.ChainHead(log_.At(sequences[i]).signature());
@@ -120,9 +110,12 @@ void Matcher::Prefetch(std::span<const uint64_t> sequences) {
   }
 }
 
-bool Matcher::Gather(uint64_t signature, int64_t near_ns, int64_t now_ns) {
+bool Matcher::Gather(uint64_t from, int64_t now_ns) {
+  const uint64_t signature = log_.At(from).signature();
+  const int64_t near_ns = ObservationLog::TimeNs(log_.At(from), now_ns);
   observations_.clear();
-  for (uint64_t sequence = log_.ChainHead(signature); sequence >= live_begin_;
+  // What the index gave up is still reached from the entry itself, but for what came later.
+  for (uint64_t sequence = std::max(log_.ChainHead(signature), from); sequence >= live_begin_;
        sequence = log_.ChainNext(sequence)) {
     const LogEntry& entry = log_.At(sequence);
     if (entry.signature() != signature) {
@@ -171,7 +164,7 @@ void Matcher::DecideAt(uint64_t sequence, int64_t now_ns, std::vector<Match>* ma
     return;
   }
   passages_.clear();
-  bool is_bounded = Gather(signature, ObservationLog::TimeNs(entry, now_ns), now_ns);
+  bool is_bounded = Gather(sequence, now_ns);
   if (is_bounded) {
     BuildPassages(flows_, &observations_, &passages_);
     is_bounded = passages_.size() <= kMaxPassages;

@@ -24,7 +24,7 @@ struct MatcherOptions {
   DecisionOptions decision;
   // How long a decision waits after an observation arrived, for what others report late.
   int64_t hold_ns = 600'000'000;
-  // Observations kept, 1024 to 2^28, rounded up to a power of two; 29 bytes each.
+  // Observations kept, 1024 to 2^28, rounded up to a power of two; 30 bytes each.
   uint32_t table_events = 1u << 22;
   // A signature with more observations in the window is a collision without further look.
   uint32_t max_group = 512;
@@ -64,8 +64,9 @@ class Matcher {
   uint64_t ArrivedBy(int64_t time_ns) const;
   void Prefetch(std::span<const uint64_t> sequences);
   void DecideAt(uint64_t sequence, int64_t now_ns, std::vector<Match>* matches);
-  // False when the signature has more observations than the limit.
-  bool Gather(uint64_t signature, int64_t near_ns, int64_t now_ns);
+  // All observations of the signature of the entry `from`. False when there are more than the
+  // limit.
+  bool Gather(uint64_t from, int64_t now_ns);
   void ConnectEarlierLinks();
   void Emit(uint64_t signature, std::vector<Match>* matches);
   // Appends the passage and all that continue it.
