@@ -12,7 +12,10 @@
 // Debian's absl::string_view is not std::string_view: take a message out of a status by Message().
 namespace audio_latency {
 
-inline std::string Message(const absl::Status& status) { return std::string(status.message()); }
+inline std::string Message(const absl::Status& status) {
+  const absl::string_view message = status.message();
+  return {message.data(), message.size()};
+}
 
 }  // namespace audio_latency
 
@@ -29,6 +32,8 @@ inline std::string Message(const absl::Status& status) { return std::string(stat
 #define STATUS_MACROS_CONCATENATE(a, b) STATUS_MACROS_CONCATENATE_INNER(a, b)
 
 // ASSIGN_OR_RETURN(auto value, FunctionGivingStatusOr());
+// The target may be a declaration, so it cannot stand in parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define ASSIGN_OR_RETURN(target, expression) \
   ASSIGN_OR_RETURN_INNER(STATUS_MACROS_CONCATENATE(status_or_, __LINE__), target, expression)
 #define ASSIGN_OR_RETURN_INNER(temporary, target, expression) \
@@ -37,5 +42,6 @@ inline std::string Message(const absl::Status& status) { return std::string(stat
     return std::move(temporary).status();                     \
   }                                                           \
   target = *std::move(temporary)
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // COMMON_STATUS_STATUS_MACROS_H_

@@ -8,8 +8,10 @@
 #include <charconv>
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "correlator/query/matches_to_proto.h"
@@ -166,30 +168,13 @@ class SnapshotQueryService final : public LatencyQueryService {
       return TooManyWatchers();
     }
     const std::unique_ptr<MatchSubscription> subscription = sources_.paths.Subscribe();
-    uint64_t skipped_before = 0;
     while (!watchers_.stopped() && !context->IsCancelled()) {
       std::vector<Match> matches;
       uint64_t skipped = 0;
       if (!subscription->Next(static_cast<int>(kCancelCheckInterval.count()), &matches, &skipped)) {
         break;
       }
-      skipped_before += skipped;
-      if (matches.empty()) {
-        continue;
-      }
-      // A message holds no more than a reader can take in; the rest counts as skipped.
-      if (matches.size() > kMostTraces) {
-        skipped_before += matches.size() - kMostTraces;
-        matches.erase(matches.begin(), matches.end() - kMostTraces);
-      }
-      v1::WatchMatchesResponse response;
-      const TraceWriter trace_writer = MakeTraceWriter();
-      for (const Match& match : matches) {
-        trace_writer.Write(match, response.add_traces());
-      }
-      response.set_skipped(static_cast<double>(skipped_before));
-      skipped_before = 0;
-      if (!writer->Write(response)) {
+      if (!WriteMatches(matches, skipped, writer)) {
         return Status::CANCELLED;
       }
     }
@@ -230,6 +215,26 @@ class SnapshotQueryService final : public LatencyQueryService {
   TraceWriter MakeTraceWriter() const {
     return {sources_.flows, sources_.nodes.Nodes(),
             sources_.realtime.NowNs() - sources_.monotonic.NowNs()};
+  }
+
+  // In messages of at most kMostTraces, the first of which tells what was skipped before. False:
+  // the caller is gone.
+  bool WriteMatches(std::span<const Match> matches, uint64_t skipped,
+                    ServerWriter<v1::WatchMatchesResponse>* writer) const {
+    while (!matches.empty() || skipped > 0) {
+      v1::WatchMatchesResponse response;
+      const size_t count = std::min(matches.size(), kMostTraces);
+      const TraceWriter trace_writer = MakeTraceWriter();
+      for (const Match& match : matches.first(count)) {
+        trace_writer.Write(match, response.add_traces());
+      }
+      response.set_skipped(static_cast<double>(std::exchange(skipped, 0)));
+      matches = matches.subspan(count);
+      if (!writer->Write(response)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   static Status NoMatch(const v1::TraceSignatureRequest& request) {

@@ -64,16 +64,20 @@ TEST_CASE("matches are told as they come, with what was skipped") {
   CHECK(reader->Finish().error_code() == grpc::StatusCode::CANCELLED);
 }
 
-TEST_CASE("more matches than a message holds are counted as skipped") {
+TEST_CASE("many matches come in several messages, none of them lost") {
   TestServer server;
   server.FillWithThreeNodes();
   server.paths.matches.resize(250, server.paths.matches[0]);
   grpc::ClientContext context;
   const auto reader = server.stub().WatchMatches(&context, {});
   v1::WatchMatchesResponse response;
-  REQUIRE(reader->Read(&response));
-  CHECK(response.traces_size() == 100);
-  CHECK(response.skipped() == 153);
+  double skipped = 0;
+  for (const int expected : {100, 100, 50}) {
+    REQUIRE(reader->Read(&response));
+    CHECK(response.traces_size() == expected);
+    skipped += response.skipped();
+  }
+  CHECK(skipped == 3);
   context.TryCancel();
   reader->Finish();
 }
