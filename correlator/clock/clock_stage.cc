@@ -14,8 +14,9 @@
 namespace audio_latency::correlator {
 namespace {
 
-// Matching would drop them anyway; beyond this a time is no time of our clock.
-constexpr int64_t kMaxAwayNs = 3'600'000'000'000;
+// Matching would drop them anyway; beyond this a time is no time of the node's clock.
+constexpr int64_t kMaxBehindNs = 3'600'000'000'000;
+constexpr int64_t kMaxAheadNs = 1'000'000'000;
 
 struct NodeState {
   absl::Mutex mutex;
@@ -118,12 +119,9 @@ class ClockStageImplementation final : public ClockStage {
     const int64_t node_now_ns = now_ns - state->clock->offset_ns();
     state->observations.clear();
     for (const NodeEvent& event : events) {
-      // Unsigned, so that the wildest time does not overflow.
-      const uint64_t away_ns =
-          event.node_time_ns > node_now_ns
-              ? static_cast<uint64_t>(event.node_time_ns) - static_cast<uint64_t>(node_now_ns)
-              : static_cast<uint64_t>(node_now_ns) - static_cast<uint64_t>(event.node_time_ns);
-      if (away_ns > kMaxAwayNs) {
+      // Bounds of now, for a difference of the wildest times would overflow.
+      if (event.node_time_ns > node_now_ns + kMaxAheadNs ||
+          event.node_time_ns < node_now_ns - kMaxBehindNs) {
         ++state->out_of_range_events;
         continue;
       }

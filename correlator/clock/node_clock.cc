@@ -79,6 +79,9 @@ ClockState NodeClock::StateAt(int64_t now_ns) const {
 
 int64_t NodeClock::ToCorrelatorNs(int64_t node_time_ns) {
   newest_converted_ns_ = std::max(newest_converted_ns_, node_time_ns);
+  if (node_time_ns >= segments_.back().begin_ns) {
+    return node_time_ns + segments_.back().OffsetAt(node_time_ns);
+  }
   const auto later = std::upper_bound(
       segments_.begin(), segments_.end(), node_time_ns,
       [](int64_t time_ns, const Segment& segment) { return time_ns < segment.begin_ns; });

@@ -1,0 +1,191 @@
+#include "correlator/matching/passages.h"
+
+#include <catch2/catch.hpp>
+#include <optional>
+
+#include "correlator/matching/observation_log.h"
+#include "tests/unit/correlator/testing/cluster.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using testing::Cluster;
+using testing::ConversationFlows;
+
+class Fixture {
+ public:
+  Fixture() {
+    cluster.AddPod("a", "caller", "node-a");
+    cluster.AddPod("b", "called", "node-b");
+    cluster.AddPod("c", "neighbour", "node-a");
+    flows = cluster.AddConversation("a", "b");
+  }
+
+  void See(FlowId flow, int64_t time_ns, uint32_t position = 1, uint32_t flags = 0) {
+    observations.push_back({.sequence = observations.size() + 1,
+                            .time_ns = time_ns,
+                            .flow = flow,
+                            .position = position,
+                            .flags = flags,
+                            .link = 0,
+                            .record = &cluster.flows().Record(flow)});
+  }
+  const std::vector<PiecePassage>& Build() {
+    passages.clear();
+    BuildPassages(cluster.flows(), &observations, &passages);
+    return passages;
+  }
+  const PiecePassage& BuildOne() {
+    REQUIRE(Build().size() == 1);
+    return passages[0];
+  }
+
+  Cluster cluster;
+  ConversationFlows flows;
+  std::vector<PieceObservation> observations;
+  std::vector<PiecePassage> passages;
+};
+
+TEST_CASE("A passage goes from the source's outermost point to the destination's") {
+  Fixture fixture;
+  fixture.See(fixture.flows.destination_uplink, 300);
+  fixture.See(fixture.flows.source_uplink, 110);
+  fixture.See(fixture.flows.destination_container, 310);
+  fixture.See(fixture.flows.source_container, 100);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == fixture.flows.source_container);
+  CHECK(passage.last.flow == fixture.flows.destination_container);
+  CHECK(passage.first.time_ns == 100);
+  CHECK(passage.last.time_ns == 310);
+  CHECK(passage.source_seen);
+  CHECK(passage.destination_seen);
+}
+
+TEST_CASE("Across nodes the order is that of the way, even against the clocks") {
+  Fixture fixture;
+  fixture.See(fixture.flows.source_container, 1000);
+  fixture.See(fixture.flows.destination_uplink, 900);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == fixture.flows.source_container);
+  CHECK(passage.last.flow == fixture.flows.destination_uplink);
+}
+
+TEST_CASE("The uplinks alone tell the direction, too") {
+  Fixture fixture;
+  fixture.See(fixture.flows.destination_uplink, 900);
+  fixture.See(fixture.flows.source_uplink, 1000);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == fixture.flows.source_uplink);
+  CHECK(passage.last.flow == fixture.flows.destination_uplink);
+  CHECK(passage.source_seen);
+  CHECK(passage.destination_seen);
+}
+
+TEST_CASE("One side's extra points are no hop") {
+  Fixture fixture;
+  SECTION("source") {
+    fixture.See(fixture.flows.source_container, 100);
+    fixture.See(fixture.flows.source_uplink, 110);
+    const PiecePassage& passage = fixture.BuildOne();
+    CHECK(passage.first.flow == fixture.flows.source_container);
+    CHECK(passage.last.flow == passage.first.flow);
+    CHECK(passage.source_seen);
+    CHECK_FALSE(passage.destination_seen);
+  }
+  SECTION("destination") {
+    fixture.See(fixture.flows.destination_uplink, 300);
+    fixture.See(fixture.flows.destination_container, 310);
+    const PiecePassage& passage = fixture.BuildOne();
+    CHECK(passage.first.flow == fixture.flows.destination_container);
+    CHECK(passage.last.flow == passage.first.flow);
+    CHECK_FALSE(passage.source_seen);
+    CHECK(passage.destination_seen);
+  }
+}
+
+TEST_CASE("Between pods of one node the way is from container to container") {
+  Fixture fixture;
+  const ConversationFlows local = fixture.cluster.AddConversation("a", "c");
+  fixture.See(local.destination_container, 130);
+  fixture.See(local.source_container, 100);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == local.source_container);
+  CHECK(passage.last.flow == local.destination_container);
+  CHECK(passage.source_seen);
+  CHECK(passage.destination_seen);
+}
+
+// A gateway node that forwards: in by its uplink, out by its uplink.
+struct Gateway {
+  explicit Gateway(Fixture* fixture) {
+    FlowDescription flow = fixture->cluster.flows().Description(fixture->flows.source_uplink);
+    flow.node = *fixture->cluster.flows().InternNode("gateway");
+    flow.direction = Direction::kIngress;
+    in = *fixture->cluster.flows().Add(flow, 0);
+    flow.direction = Direction::kEgress;
+    out = *fixture->cluster.flows().Add(flow, 0);
+  }
+  FlowId in;
+  FlowId out;
+};
+
+TEST_CASE("A node that forwards is neither end") {
+  Fixture fixture;
+  const Gateway gateway(&fixture);
+  fixture.See(gateway.in, 200);
+  fixture.See(gateway.out, 210);
+  SECTION("both ends seen") {
+    fixture.See(fixture.flows.source_uplink, 205);  // by a clock that is wrong
+    fixture.See(fixture.flows.destination_uplink, 202);
+    const PiecePassage& passage = fixture.BuildOne();
+    CHECK(passage.first.flow == fixture.flows.source_uplink);
+    CHECK(passage.last.flow == fixture.flows.destination_uplink);
+  }
+  SECTION("the destination lost") {
+    fixture.See(fixture.flows.source_container, 100);
+    const PiecePassage& passage = fixture.BuildOne();
+    CHECK(passage.first.flow == fixture.flows.source_container);
+    CHECK(passage.last.flow == passage.first.flow);
+    CHECK_FALSE(passage.destination_seen);
+  }
+  SECTION("the source lost") {
+    fixture.See(fixture.flows.destination_container, 300);
+    const PiecePassage& passage = fixture.BuildOne();
+    CHECK(passage.last.flow == fixture.flows.destination_container);
+    CHECK(passage.first.flow == passage.last.flow);
+    CHECK_FALSE(passage.source_seen);
+  }
+}
+
+TEST_CASE("Seen again at the same point, the earliest counts") {
+  Fixture fixture;
+  fixture.See(fixture.flows.source_container, 100);
+  fixture.See(fixture.flows.destination_container, 500);
+  fixture.See(fixture.flows.destination_container, 300);
+  CHECK(fixture.BuildOne().last.time_ns == 300);
+}
+
+TEST_CASE("Positions and conversations are passages of their own") {
+  Fixture fixture;
+  const ConversationFlows other = fixture.cluster.AddConversation("b", "a");
+  fixture.See(fixture.flows.source_container, 100, 1);
+  fixture.See(fixture.flows.source_container, 200, 2);
+  fixture.See(other.source_container, 300, 1);
+  CHECK(fixture.Build().size() == 3);
+}
+
+TEST_CASE("What earlier decisions said is kept with the passage") {
+  Fixture fixture;
+  fixture.See(fixture.flows.source_container, 100, 1,
+              kLogDecided | kLogTransitReported | kLogLinked | kLogLinkedByLock);
+  CHECK_FALSE(fixture.BuildOne().is_fresh);
+  fixture.See(fixture.flows.destination_container, 200);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.is_fresh);
+  CHECK(passage.transit_reported);
+  CHECK(passage.linked);
+  CHECK(passage.decision == Decision::kLock);
+}
+
+}  // namespace
+}  // namespace audio_latency::correlator
