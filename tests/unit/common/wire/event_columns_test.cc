@@ -32,8 +32,8 @@ TEST_CASE("any events come out as they went in") {
 TEST_CASE("real traffic comes out as it went in") {
   std::mt19937_64 random(2);
   for (const TestBatch& batch :
-       {TcpTraffic(100, 640, 1'000'000'000, &random), TcpTraffic(3, 160, 1'000'000'000, &random),
-        RtpTraffic(1000, 1'000'000'000, &random)}) {
+       {TcpTraffic(100, 640, 64, 1'000'000'000, &random),
+        TcpTraffic(3, 160, 64, 1'000'000'000, &random), RtpTraffic(1000, 1'000'000'000, &random)}) {
     REQUIRE(batch.events.size() > 100);
     REQUIRE(RoundTrip(batch) == batch.events);
   }
@@ -76,7 +76,7 @@ TEST_CASE("times are rounded to the unit") {
 TEST_CASE("decoding appends, and a decoder can be used again") {
   std::mt19937_64 random(3);
   const TestBatch first = RtpTraffic(20, 100'000'000, &random);
-  const TestBatch second = TcpTraffic(5, 320, 100'000'000, &random);
+  const TestBatch second = TcpTraffic(5, 320, 64, 100'000'000, &random);
   Encoder encoder;
   Decoder decoder;
   v1::EventColumns columns;

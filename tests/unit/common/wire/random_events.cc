@@ -77,14 +77,13 @@ TestBatch RandomBatch(std::mt19937_64* random, size_t most_events, size_t most_f
   return batch;
 }
 
-TestBatch TcpTraffic(size_t flows, uint32_t segment_bytes, int64_t duration_ns,
-                     std::mt19937_64* random) {
-  constexpr double kWindowsPerByte = 1.0 / 64;
+TestBatch TcpTraffic(size_t flows, uint32_t segment_bytes, int bytes_per_window,
+                     int64_t duration_ns, std::mt19937_64* random) {
   constexpr int64_t kBytesPerSecond = 32'000;
   TestBatch batch;
   AddFlows(flows, false, &batch);
   const int64_t segment_ns = int64_t{segment_bytes} * 1'000'000'000 / kBytesPerSecond;
-  std::geometric_distribution<uint32_t> gap(kWindowsPerByte);
+  std::geometric_distribution<uint32_t> gap(1.0 / bytes_per_window);
   for (uint32_t flow = 0; flow < flows; ++flow) {
     const auto start_position = static_cast<uint32_t>((*random)());
     uint32_t next_window = gap(*random);

@@ -20,10 +20,10 @@ struct TestBatch {
 // Any field may have any value that travels; times are whole units, so that they come out equal.
 TestBatch RandomBatch(std::mt19937_64* random, size_t most_events, size_t most_flows);
 
-// `flows` TCP streams of 16 kHz 16-bit audio in segments of `segment_bytes`, one window in 64
-// bytes, for `duration_ns`.
-TestBatch TcpTraffic(size_t flows, uint32_t segment_bytes, int64_t duration_ns,
-                     std::mt19937_64* random);
+// `flows` TCP streams of 16 kHz 16-bit audio in segments of `segment_bytes`, one window in
+// `bytes_per_window` on average, for `duration_ns`.
+TestBatch TcpTraffic(size_t flows, uint32_t segment_bytes, int bytes_per_window,
+                     int64_t duration_ns, std::mt19937_64* random);
 
 // `flows` RTP streams of G.711 in packets of 20 ms.
 TestBatch RtpTraffic(size_t flows, int64_t duration_ns, std::mt19937_64* random);
