@@ -31,6 +31,13 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(Cluster* cluster,
   return std::unique_ptr<Deployment>(new Deployment(cluster, machine, log_folder));
 }
 
+Deployment::~Deployment() {
+  // All at once, so that they take their time together.
+  for (const Program& probe : probes_) {
+    probe.process.Signal(SIGTERM);
+  }
+}
+
 absl::StatusOr<Deployment::Program> Deployment::Start(const std::string& name,
                                                       ProcessOptions options) const {
   options.log_path = fmt::format("{}/{}.log", log_folder_, name);

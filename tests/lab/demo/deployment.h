@@ -28,6 +28,9 @@ class Deployment {
   static absl::StatusOr<std::unique_ptr<Deployment>> Create(Cluster* cluster,
                                                             const std::string& log_folder);
 
+  // Ends all programs.
+  ~Deployment();
+
   // Knows the pods that the cluster has now.
   absl::Status StartCorrelator();
   absl::Status StopCorrelator();
