@@ -32,7 +32,7 @@ Logger* libbpf_logger = nullptr;
 int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (libbpf_logger->IsOn(LogLevel::kDebug)) {
     // Long enough for the verifier's summary; its whole log comes as one message and is cut.
-    std::vector<char> text(16 * 1024);
+    std::vector<char> text(size_t{16} * 1024);
     const int length = std::vsnprintf(text.data(), text.size(), format, arguments);
     if (length > 0) {
       std::string_view line(text.data(), std::min<size_t>(length, text.size() - 1));

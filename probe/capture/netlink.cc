@@ -18,7 +18,7 @@
 namespace audio_latency::probe {
 namespace {
 
-constexpr size_t kReceiveBytes = 64 * 1024;
+constexpr size_t kReceiveBytes = size_t{64} * 1024;
 
 constexpr size_t Align(size_t bytes) { return (bytes + 3) & ~size_t{3}; }
 

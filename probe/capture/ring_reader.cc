@@ -25,7 +25,7 @@ constexpr size_t kRecordBytes = sizeof(signature_event) + 8;
 constexpr size_t kBlockEvents = 256;
 constexpr int64_t kErrorLogIntervalNs = 30'000'000'000;
 // A look ends after so many events, so that a flood does not keep the reader from its timer.
-constexpr size_t kEventsPerLook = 16 * 1024;
+constexpr size_t kEventsPerLook = size_t{16} * 1024;
 constexpr int kLookIsLongEnough = -ECANCELED;
 
 class RingBufferDeleter {

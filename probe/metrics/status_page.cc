@@ -144,7 +144,7 @@ HttpResponse RenderHealth(const ProbeSnapshot& snapshot) {
   return response;
 }
 
-std::vector<HttpRoute> StatusRoutes(std::function<ProbeSnapshot()> take) {
+std::vector<HttpRoute> StatusRoutes(const std::function<ProbeSnapshot()>& take) {
   return {
       {"/metrics",
        [take] {

@@ -44,7 +44,7 @@ std::string RenderProbeMetrics(const ProbeSnapshot& snapshot);
 HttpResponse RenderHealth(const ProbeSnapshot& snapshot);
 
 // Routes of both pages; `take` makes a snapshot and is called from several threads.
-std::vector<HttpRoute> StatusRoutes(std::function<ProbeSnapshot()> take);
+std::vector<HttpRoute> StatusRoutes(const std::function<ProbeSnapshot()>& take);
 
 }  // namespace audio_latency::probe
 

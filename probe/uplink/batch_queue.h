@@ -67,9 +67,9 @@ class BatchQueue {
  public:
   struct Limits {
     // Of batches that wait for their first sending.
-    size_t waiting_bytes = 16 << 20;
+    size_t waiting_bytes = size_t{16} << 20;
     // Of batches that were sent and are not yet acknowledged.
-    size_t in_flight_bytes = 1 << 20;
+    size_t in_flight_bytes = size_t{1} << 20;
   };
 
   explicit BatchQueue(const Limits& limits) : limits_(limits) {}

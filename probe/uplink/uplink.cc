@@ -95,7 +95,7 @@ class StreamUplink final : public Uplink {
       }
       session_ = &session;
     }
-    const grpc::Status status =
+    grpc::Status status =
         session.Run(stub, options_.hello, options_.patience, [this] { OnWelcome(); });
     const std::lock_guard lock(mutex_);
     session_ = nullptr;
