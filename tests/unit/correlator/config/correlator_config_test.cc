@@ -1,0 +1,96 @@
+#include "correlator/config/correlator_config.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/status/status_macros.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using Catch::Matchers::Contains;
+using Environment = std::map<std::string, std::string>;
+
+TEST_CASE("The defaults are those that are documented") {
+  const auto config = ParseCorrelatorConfig({}, {}, 6);
+  REQUIRE(config.ok());
+  REQUIRE(config->has_value());
+  CHECK((*config)->grpc_port == 9095);
+  CHECK((*config)->metrics_port == 9090);
+  CHECK((*config)->matching.threads == 6);
+  CHECK((*config)->matching.matcher.hold_ns == 600'000'000);
+  CHECK((*config)->matching.matcher.table_events == 1u << 22);
+  CHECK((*config)->matching.matcher.decision.window_ns == 10'000'000'000);
+  CHECK((*config)->signature.window_size_bytes == 64);
+  CHECK((*config)->signature.rate_bytes == 256);
+  CHECK((*config)->signature.algorithm == "xxhash");
+}
+
+TEST_CASE("Every option arrives where it belongs") {
+  const Environment environment = {{"GRPC_ADDRESS", "127.0.0.1"},
+                                   {"GRPC_PORT", "1"},
+                                   {"METRICS_ADDRESS", "127.0.0.2"},
+                                   {"METRICS_PORT", "2"},
+                                   {"LOG_LEVEL", "debug"},
+                                   {"ENDPOINTS_FILE", "a.yaml"},
+                                   {"SIGNATURE_WINDOW_SIZE", "128"},
+                                   {"SIGNATURE_RATE", "512"},
+                                   {"SIGNATURE_ALGORITHM", "crc32"},
+                                   {"SIGNATURE_SEED", "secret"},
+                                   {"MATCH_WINDOW_MS", "20000"},
+                                   {"MATCH_HOLD_MS", "500"},
+                                   {"MATCH_TABLE_EVENTS", "4096"},
+                                   {"MATCH_LOCK_TOLERANCE_MS", "100"},
+                                   {"MATCHER_THREADS", "3"},
+                                   {"MAX_FLOWS", "4"},
+                                   {"MAX_PROBES", "5"},
+                                   {"MAX_SERIES", "6"}};
+  const auto parsed = ParseCorrelatorConfig({}, environment, 1);
+  REQUIRE(parsed.ok());
+  const CorrelatorConfig& config = **parsed;
+  CHECK(config.grpc_address == "127.0.0.1");
+  CHECK(config.grpc_port == 1);
+  CHECK(config.metrics_address == "127.0.0.2");
+  CHECK(config.metrics_port == 2);
+  CHECK(config.log_level == LogLevel::kDebug);
+  CHECK(config.endpoints_file == "a.yaml");
+  CHECK(config.signature.window_size_bytes == 128);
+  CHECK(config.signature.rate_bytes == 512);
+  CHECK(config.signature.algorithm == "crc32");
+  CHECK(config.signature.seed_text == "secret");
+  CHECK(config.matching.threads == 3);
+  CHECK(config.matching.matcher.hold_ns == 500'000'000);
+  CHECK(config.matching.matcher.table_events == 4096);
+  CHECK(config.matching.matcher.decision.window_ns == 20'000'000'000);
+  CHECK(config.matching.matcher.decision.link.memory_ns == 20'000'000'000);
+  CHECK(config.matching.matcher.decision.link.tolerance_ns == 100'000'000);
+  CHECK(config.max_flows == 4);
+  CHECK(config.max_probes == 5);
+  CHECK(config.max_series == 6);
+  // The startup line shows everything but the secret.
+  for (const auto& [name, text] : config.effective) {
+    CHECK(text.find("secret") == std::string::npos);
+  }
+}
+
+TEST_CASE("Bad values are refused by name") {
+  const std::pair<std::string, std::string> bad_values[] = {
+      {"GRPC_PORT", "65536"},         {"SIGNATURE_RATE", "100"}, {"SIGNATURE_RATE", "1048576"},
+      {"SIGNATURE_ALGORITHM", "md5"}, {"MATCH_WINDOW_MS", "5"},  {"MATCHER_THREADS", "-1"},
+      {"LOG_LEVEL", "loud"},          {"MAX_PROBES", "0"}};
+  for (const auto& [name, value] : bad_values) {
+    const auto config = ParseCorrelatorConfig({}, {{name, value}}, 1);
+    CAPTURE(name, value);
+    REQUIRE_FALSE(config.ok());
+    CHECK_THAT(Message(config.status()), Contains(name));
+  }
+  const char* const arguments[] = {"--match-windw-ms", "5000"};
+  const auto config = ParseCorrelatorConfig(arguments, {}, 1);
+  REQUIRE_FALSE(config.ok());
+  CHECK_THAT(Message(config.status()), Contains("--match-window-ms"));
+}
+
+}  // namespace
+}  // namespace audio_latency::correlator

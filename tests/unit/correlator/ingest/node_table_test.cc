@@ -1,0 +1,381 @@
+#include "correlator/ingest/node_table.h"
+
+#include <catch2/catch.hpp>
+#include <limits>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "common/status/status_macros.h"
+#include "tests/unit/correlator/ingest/batches.h"
+#include "tests/unit/correlator/ingest/recording_sink.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+using Catch::Matchers::Contains;
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+
+class Fixture {
+ public:
+  explicit Fixture(const IngestLimits& limits = {}, uint32_t max_flows = 1000)
+      : flows(FlowRegistry::Create(*directory, max_flows)),
+        table(flows.get(), &sink, &clock, limits) {}
+
+  NodeTable::Attachment Attach(const std::string& node, const std::string& instance) {
+    auto attachment = table.Attach(MakeHello(node, instance), [this](const absl::Status& why) {
+      ended.push_back(Message(why));
+    });
+    REQUIRE(attachment.ok());
+    return *attachment;
+  }
+  double Error(const std::string& name) const {
+    for (const auto& [error, count] : table.Errors()) {
+      if (error == name) {
+        return count;
+      }
+    }
+    FAIL("no such error: " << name);
+    return -1;
+  }
+  double Drop(const std::string& cause) const {
+    double count = 0;
+    const NodeSnapshot node = table.Nodes().at(0);
+    for (const NodeSnapshot::Drop& drop : node.drops) {
+      count += drop.cause == cause ? drop.count : 0;
+    }
+    return count;
+  }
+
+  ManualClock clock{1'700'000'000 * kSecondNs};
+  RecordingSink sink;
+  std::unique_ptr<EndpointDirectory> directory = MakeEmptyDirectory();
+  std::unique_ptr<FlowRegistry> flows;
+  NodeTable table;
+  std::vector<std::string> ended;
+};
+
+TEST_CASE("A batch's events come out with the flow's number, and are acknowledged") {
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  CHECK(probe.acknowledged_batch_number == 0);
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({11, 22, 33}, 7, &batch);
+  CHECK(fixture.table.TakeBatch(probe, batch) == 1);
+  const std::vector<NodeEvent> events = fixture.sink.events();
+  REQUIRE(events.size() == 3);
+  CHECK(events[1].signature == 22);
+  CHECK(events[1].position == 200);
+  CHECK(std::abs(events[1].node_time_ns - 1'002'048'000) <= wire::kTimeUnitNs / 2);
+  CHECK(fixture.flows->Description(events[1].flow).source_port == 7);
+
+  const NodeSnapshot node = fixture.table.Nodes().at(0);
+  CHECK(node.node == "node-a");
+  CHECK(node.instance == "1");
+  CHECK(node.version == "1.2.3");
+  CHECK(node.connected);
+  CHECK(node.events == 3);
+  CHECK(node.flows == 1);
+  CHECK(node.lost_share == 0);
+  CHECK(node.clock_offset_seconds == 5);
+  REQUIRE(fixture.table.Signatures().size() == 1);
+  CHECK(fixture.table.Signatures()[0].pod == "10.0.0.1");
+  CHECK(fixture.table.Signatures()[0].count == 3);
+}
+
+TEST_CASE("A batch that comes twice counts once, and a missing one is counted") {
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({11}, 7, &batch);
+  fixture.table.TakeBatch(probe, batch);
+  CHECK(fixture.table.TakeBatch(probe, batch) == 1);
+  CHECK(fixture.sink.events().size() == 1);
+  CHECK(fixture.Error("duplicate_batch") == 1);
+
+  v1::EventBatch late = MakeBatch(5, {});
+  AddEvents({12}, 7, &late);
+  CHECK(fixture.table.TakeBatch(probe, late) == 5);
+  CHECK(fixture.Error("missing_batch") == 3);
+  CHECK(fixture.sink.events().size() == 2);
+}
+
+TEST_CASE("After a break the probe goes on where it was") {
+  Fixture fixture;
+  const auto first = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({11}, 7, &batch);
+  fixture.table.TakeBatch(first, batch);
+  fixture.table.Detach(first);
+  CHECK_FALSE(fixture.table.Nodes().at(0).connected);
+  const auto second = fixture.Attach("node-a", "1");
+  CHECK(second.acknowledged_batch_number == 1);
+  CHECK(fixture.sink.instances() == 1);
+  // Defined again: the same flow.
+  v1::EventBatch next = MakeBatch(2, {7});
+  AddEvents({12}, 7, &next);
+  fixture.table.TakeBatch(second, next);
+  REQUIRE(fixture.sink.events().size() == 2);
+  CHECK(fixture.sink.events()[0].flow == fixture.sink.events()[1].flow);
+  CHECK(fixture.flows->flow_count() == 1);
+}
+
+TEST_CASE("A restarted probe starts anew") {
+  Fixture fixture;
+  const auto first = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({11}, 7, &batch);
+  fixture.table.TakeBatch(first, batch);
+  fixture.table.Detach(first);
+  const auto second = fixture.Attach("node-a", "2");
+  CHECK(second.acknowledged_batch_number == 0);
+  CHECK(fixture.sink.instances() == 2);
+  CHECK(fixture.flows->flow_count() == 0);
+  CHECK(fixture.ended.empty());
+  fixture.table.TakeBatch(second, batch);
+  CHECK(fixture.sink.events().size() == 2);
+}
+
+TEST_CASE("Of two probes of one node the newer wins, and the older is told why") {
+  Fixture fixture;
+  const auto older = fixture.Attach("node-a", "1");
+  const auto newer = fixture.Attach("node-a", "2");
+  REQUIRE(fixture.ended.size() == 1);
+  CHECK_THAT(fixture.ended[0],
+             Contains("node-a") && Contains("instance 2") && Contains("K8S_NODE_NAME"));
+  CHECK(fixture.Error("probe_superseded") == 1);
+  // What the older still has on the way is refused.
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({11}, 7, &batch);
+  CHECK(fixture.table.TakeBatch(older, batch) == 0);
+  CHECK(fixture.sink.events().empty());
+  // It may not push the newer one out by connecting again.
+  const auto refused = fixture.table.Attach(MakeHello("node-a", "1"), [](const absl::Status&) {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(absl::IsAlreadyExists(refused.status()));
+  fixture.table.Detach(older);
+  CHECK(fixture.table.Nodes().at(0).connected);
+  fixture.table.Detach(newer);
+  CHECK(fixture.table.Attach(MakeHello("node-a", "1"), [](const absl::Status&) {}).ok());
+}
+
+TEST_CASE("Probes are bounded") {
+  Fixture fixture({.max_probes = 2});
+  const auto a = fixture.Attach("a", "1");
+  fixture.Attach("b", "1");
+  const auto refused = fixture.table.Attach(MakeHello("c", "1"), [](const absl::Status&) {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(absl::IsResourceExhausted(refused.status()));
+  CHECK_THAT(Message(refused.status()), Contains("MAX_PROBES"));
+  fixture.table.Detach(a);
+  // Nodes that went are forgotten in time.
+  for (int i = 0; i < 50; ++i) {
+    fixture.clock.Advance(kSecondNs);
+    fixture.table.Detach(fixture.Attach("node-" + std::to_string(i), "1"));
+  }
+  CHECK(fixture.table.Nodes().size() == 8);
+}
+
+TEST_CASE("A probe without a name is refused") {
+  Fixture fixture;
+  for (const auto& hello :
+       {MakeHello("", "1"), MakeHello("a", ""), MakeHello(std::string(300, 'a'), "1")}) {
+    const auto refused = fixture.table.Attach(hello, [](const absl::Status&) {});
+    REQUIRE_FALSE(refused.ok());
+    CHECK(absl::IsInvalidArgument(refused.status()));
+  }
+}
+
+TEST_CASE("Bad definitions are refused one by one") {
+  const auto break_flow = [](int how, v1::FlowDefinition* flow) {
+    switch (how) {
+      case 0:
+        flow->set_flow_id(0);
+        break;
+      case 1:
+        flow->set_interface_index(99);
+        break;
+      case 2:
+        flow->set_direction(v1::DIRECTION_UNSPECIFIED);
+        break;
+      case 3:
+        flow->set_source_address("abc");
+        break;
+      case 4:
+        flow->set_destination_address(std::string(17, 'x'));
+        break;
+      case 5:
+        flow->set_source_port(65536);
+        break;
+      case 6:
+        flow->set_destination_port(1u << 31);
+        break;
+      case 7:
+        flow->set_transport(1);
+        break;
+      default:
+        flow->set_is_rtp(true);
+        break;  // over TCP
+    }
+  };
+  for (int how = 0; how <= 8; ++how) {
+    CAPTURE(how);
+    Fixture fixture;
+    const auto probe = fixture.Attach("node-a", "1");
+    v1::EventBatch batch = MakeBatch(1, {7, 8});
+    break_flow(how, batch.mutable_flows(0));
+    AddEvents({11}, 8, &batch);
+    fixture.table.TakeBatch(probe, batch);
+    CHECK(fixture.Error("invalid_definition") == 1);
+    CHECK(fixture.sink.events().size() == 1);
+    CHECK(fixture.flows->flow_count() == 1);
+  }
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7});
+  batch.mutable_interfaces(0)->set_role(v1::INTERFACE_ROLE_UNSPECIFIED);
+  fixture.table.TakeBatch(probe, batch);
+  // The interface, and the flow on it.
+  CHECK(fixture.Error("invalid_definition") == 2);
+}
+
+TEST_CASE("A flow's number does not change its meaning") {
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  fixture.table.TakeBatch(probe, MakeBatch(1, {7}));
+  v1::EventBatch other = MakeBatch(2, {7});
+  other.mutable_flows(0)->set_destination_port(6000);
+  fixture.table.TakeBatch(probe, other);
+  CHECK(fixture.Error("invalid_definition") == 1);
+  CHECK(fixture.flows->flow_count() == 1);
+}
+
+TEST_CASE("Events of unknown or ended flows are refused and counted as lost") {
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({11, 12}, 8, &batch);
+  batch.add_ended_flow_ids(7);
+  batch.add_ended_flow_ids(1234);
+  CHECK(fixture.table.TakeBatch(probe, batch) == 1);
+  CHECK(fixture.sink.events().empty());
+  CHECK(fixture.Error("unknown_flow") == 1);
+  CHECK(fixture.Drop("unknown_flow") == 2);
+  CHECK(fixture.table.Nodes().at(0).lost_share == 1);
+  CHECK(fixture.flows->flow_count() == 0);
+  v1::EventBatch ended = MakeBatch(2, {});
+  AddEvents({11}, 7, &ended);
+  fixture.table.TakeBatch(probe, ended);
+  CHECK(fixture.Drop("unknown_flow") == 3);
+}
+
+TEST_CASE("Flows beyond the limit lose their events, which are counted, and the others go on") {
+  Fixture fixture({}, /*max_flows=*/1);
+  const auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7, 8});
+  AddEvents({11}, 7, &batch);
+  fixture.table.TakeBatch(probe, batch);
+  v1::EventBatch next = MakeBatch(2, {});
+  AddEvents({12, 13}, 8, &next);
+  fixture.table.TakeBatch(probe, next);
+  CHECK(fixture.sink.events().size() == 1);
+  CHECK(fixture.Error("flow_limit") == 1);
+  CHECK(fixture.Drop("correlator_flow_limit") == 2);
+}
+
+TEST_CASE("Drops are added up by cause; gates are no losses") {
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({11}, 7, &batch);
+  const auto add = [&](const std::string& cause, uint64_t count) {
+    batch.add_drops()->set_cause(cause);
+    batch.mutable_drops(batch.drops_size() - 1)->set_count(count);
+  };
+  add("gate_silence", 100);
+  add("ring_full", 2);
+  add("something_new", 1);
+  fixture.table.TakeBatch(probe, batch);
+  const NodeSnapshot node = fixture.table.Nodes().at(0);
+  REQUIRE(node.drops.size() == 3);
+  for (const NodeSnapshot::Drop& drop : node.drops) {
+    CHECK(drop.lost == (drop.cause != "gate_silence"));
+  }
+  CHECK(node.lost_share == Approx(0.75));
+  CHECK(fixture.table.LostShare({"node-a", "node-x"}) == Approx(0.75));
+  CHECK(fixture.table.LostShare({}) == 0);
+  // A probe that invents causes does not fill the memory.
+  v1::EventBatch many = MakeBatch(2, {});
+  for (int i = 0; i < 1000; ++i) {
+    many.add_drops()->set_cause("cause-" + std::to_string(i));
+    many.mutable_drops(i)->set_count(1);
+  }
+  fixture.table.TakeBatch(probe, many);
+  CHECK(fixture.table.Nodes().at(0).drops.size() <= 65);
+  CHECK(fixture.Drop("other") > 900);
+}
+
+TEST_CASE("The flows of a probe that went for good are let go") {
+  Fixture fixture;
+  const auto gone = fixture.Attach("node-a", "1");
+  fixture.table.TakeBatch(gone, MakeBatch(1, {7}));
+  fixture.table.Detach(gone);
+  fixture.clock.Advance(30 * kSecondNs);
+  fixture.Attach("node-b", "1");
+  CHECK(fixture.flows->flow_count() == 1);
+  fixture.clock.Advance(40 * kSecondNs);
+  fixture.Attach("node-c", "1");
+  CHECK(fixture.flows->flow_count() == 0);
+}
+
+TEST_CASE("Flows whose end got lost are let go in time") {
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  fixture.table.TakeBatch(probe, MakeBatch(1, {7, 8}));
+  fixture.clock.Advance(FlowTable::kIdleNs - kSecondNs);
+  v1::EventBatch batch = MakeBatch(2, {});
+  AddEvents({1}, 8, &batch);
+  fixture.table.TakeBatch(probe, batch);
+  fixture.clock.Advance(20 * kSecondNs);
+  fixture.table.TakeBatch(probe, MakeBatch(3, {}));
+  CHECK(fixture.flows->flow_count() == 1);
+}
+
+TEST_CASE("Whatever bytes come as columns, nothing breaks and they are counted") {
+  std::mt19937_64 random(6);
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  fixture.table.TakeBatch(probe, MakeBatch(1, {7}));
+  v1::EventBatch good = MakeBatch(2, {});
+  AddEvents(std::vector<uint64_t>(50, 5), 7, &good);
+  uint64_t number = 1;
+  for (int i = 0; i < 3000; ++i) {
+    v1::EventBatch batch = good;
+    batch.set_batch_number(++number);
+    v1::EventColumns* const columns = batch.mutable_columns();
+    std::string* const fields = columns->mutable_fields();
+    for (uint64_t changes = random() % 4; changes-- > 0;) {
+      (*fields)[random() % fields->size()] = static_cast<char>(random());
+    }
+    if (random() % 4 == 0) {
+      fields->resize(random() % (fields->size() + 1));
+    }
+    if (random() % 8 == 0) {
+      columns->set_event_count(static_cast<uint32_t>(random()));
+    }
+    if (random() % 8 == 0) {
+      columns->set_base_time_ns(static_cast<int64_t>(random()));
+    }
+    if (random() % 8 == 0) {
+      columns->mutable_signatures()->Truncate(static_cast<int>(random() % 50));
+    }
+    fixture.table.TakeBatch(probe, batch);
+  }
+  CHECK(fixture.Error("malformed_batch") > 100);
+  CHECK_FALSE(fixture.sink.events().empty());
+}
+
+}  // namespace
+}  // namespace audio_latency::correlator
