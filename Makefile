@@ -14,7 +14,7 @@ export DEMO_SECONDS
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup build demo test bench clean format tidy lint
+.PHONY: help setup configure build demo test bench clean format tidy lint
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,21 +22,30 @@ help: ## Shows this list
 setup: ## Installs the Debian packages that are missing (needs root only then)
 	@.ci/setup
 
-build: setup ## Builds the programs into build/bin
+# What a user runs; the tests and benchmarks are built by the targets that run them.
+PROGRAMS = audio-latency-probe audio-latency-correlator audio-latency
+NINJA = NINJA_STATUS="build: [%f/%t, %es] " cmake --build $(BUILD) --parallel $(JOBS)
+
+configure: setup
 	@if [ ! -f $(BUILD)/build.ninja ]; then \
 	  echo "build: configuring ..."; \
 	  cmake --preset release -Wno-dev >$(BUILD).log 2>&1 || { cat $(BUILD).log; rm -f $(BUILD).log; exit 1; }; \
 	  rm -f $(BUILD).log; \
 	fi
-	@NINJA_STATUS="build: [%f/%t, %es] " cmake --build $(BUILD) --parallel $(JOBS)
 
-demo: build ## Real speech through three nodes: the delay of every hop (DEMO_SECONDS=60)
+build: configure ## Builds the programs into build/bin
+	@$(NINJA) --target $(PROGRAMS)
+
+demo: configure ## Real speech through three nodes: the delay of every hop (DEMO_SECONDS=60)
+	@$(NINJA) --target $(PROGRAMS) lab-demo lab-audio
 	@$(BUILD)/bin/lab-demo --seconds $(DEMO_SECONDS) --output $(BUILD)/demo
 
-test: build ## Builds and runs every test; what needs root is skipped without it, and counted
+test: configure ## Builds and runs every test; what needs root is skipped without it, and counted
+	@$(NINJA)
 	@cd $(BUILD) && ctest --output-on-failure --parallel $(JOBS) $(CTEST_ARGUMENTS)
 
-bench: build ## Measures the speed of the BPF programs and the correlator; writes build/bench.json
+bench: configure ## Measures the speed of the BPF programs and the correlator; writes build/bench.json
+	@$(NINJA) --target $(PROGRAMS) run-benchmarks bench_bpf bench_correlator
 	@$(BUILD)/bin/run-benchmarks --output $(BUILD)/bench.json
 
 clean: ## Removes everything that was built
@@ -45,7 +54,8 @@ clean: ## Removes everything that was built
 format: setup ## Formats every source file in place
 	@$(SOURCES) | xargs -r clang-format-14 -i
 
-tidy: build ## Looks for mistakes with clang-tidy
+tidy: configure ## Looks for mistakes with clang-tidy
+	@$(NINJA)
 	@$(SOURCES) | grep '\.cc$$' | sort -u | \
 	  xargs -r -P $(JOBS) -n 4 clang-tidy-14 --quiet -p $(BUILD)
 

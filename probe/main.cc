@@ -57,7 +57,7 @@ v1::Hello MakeHello(const ProbeConfig& config) {
   parameters->set_window_size_bytes(static_cast<uint32_t>(config.signature.window_size_bytes));
   parameters->set_rate_bytes(static_cast<uint32_t>(config.signature.rate_bytes));
   parameters->set_seed_fingerprint(
-      SignatureSeedFingerprint(SignatureSeed(config.signature.seed_text)));
+      SignatureSeedFingerprint(config.signature.seed_text));
   return hello;
 }
 

@@ -97,11 +97,6 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
   Take(numbers, cores, &config);
   config.warnings = parser.warnings();
   config.effective = parser.Effective();
-  for (auto& [name, text] : config.effective) {
-    if (name == "SIGNATURE_SEED" && !text.empty()) {
-      text = "(set)";
-    }
-  }
   return config;
 }
 

@@ -31,7 +31,7 @@ absl::Status CheckSignatureParameters(const v1::SignatureParameters& of_probe,
   return CheckEqual("SIGNATURE_SEED",
                     fmt::format("fingerprint {:016x}", of_probe.seed_fingerprint()),
                     fmt::format("fingerprint {:016x}",
-                                SignatureSeedFingerprint(SignatureSeed(of_correlator.seed_text))));
+                                SignatureSeedFingerprint(of_correlator.seed_text)));
 }
 
 ProbeSession::ProbeSession(NodeTable* nodes, const SignatureParameters* parameters)

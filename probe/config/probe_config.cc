@@ -16,7 +16,6 @@ namespace {
 
 constexpr int64_t kPageBytes = 4096;
 constexpr int64_t kNanosecondsPerMillisecond = 1'000'000;
-constexpr std::string_view kSeedOption = "SIGNATURE_SEED";
 
 // The texts and numbers as the parser stores them, before they are checked together.
 struct RawOptions {
@@ -151,9 +150,7 @@ absl::StatusOr<std::optional<ProbeConfig>> ParseProbeConfig(
                     "the correlator listen on another port to measure audio there",
                     config.correlator_port));
   }
-  for (auto& [name, text] : parser.Effective()) {
-    config.effective.emplace_back(name, name == kSeedOption && !text.empty() ? "(set)" : text);
-  }
+  config.effective = parser.Effective();
   return std::optional<ProbeConfig>(std::move(config));
 }
 
