@@ -42,8 +42,9 @@ struct PathState {
 
 // One thread's. A path is told only when it is whole: a piece of audio that ends (or begins) at a
 // conversation that is known to go on (or to come from elsewhere) lost its other part on the way,
-// and is counted as incomplete. While a conversation is so young that its other part may just not
-// be known yet, its paths wait.
+// and is counted as incomplete (also when that part comes so late that matching tells of it in a
+// second match, which then counts as the path). While a conversation is so young that its other
+// part may just not be known yet, its paths wait.
 class PathAggregator {
  public:
   // A conversation younger than this may have unknown neighbours.
