@@ -231,7 +231,8 @@ TEST_CASE("A path without its first or last point is incomplete; a hop needs bot
     fixture.Take({first, second});
     CHECK(fixture.Paths()[0].delay.count == paths + 1);
     CHECK(fixture.Paths()[0].delay.max_seconds == Approx(0.042));
-    for (const HopSnapshot& hop : fixture.Paths()[0].hops) {
+    const PathSnapshot path = fixture.Paths()[0];
+    for (const HopSnapshot& hop : path.hops) {
       CHECK(hop.delay.count == paths);
     }
   }
