@@ -4,15 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/lab/audio/rtp_packet.h"
-#include "tests/lab/audio/speech.h"
+#include "tests/lab/audio/socket.h"
 #include "tests/lab/audio/transfer_report.h"
 #include "tests/lab/capture.h"
 #include "tests/lab/cluster.h"
@@ -50,6 +53,16 @@ struct Chain {
     options.network = &pod.network;
     return Require(Process::Start(options));
   }
+
+  // As above; returns once it listens.
+  Process StartListener(const Pod& pod, std::vector<std::string> arguments) const {
+    Process listener = Start(pod, std::move(arguments));
+    while (listener.IsRunning() &&
+           listener.StandardOutput().find(kListening) == std::string::npos) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return listener;
+  }
 };
 
 struct Distribution {
@@ -78,10 +91,10 @@ TEST_CASE("the TCP relay holds 40 ms, cuts anew and loses nothing") {
   Capture capture =
       Require(Capture::Start(chain.second->machine.network, chain.relay->host_interface, "tcp",
                              chain.folder + "/capture"));
-  Process sink =
-      chain.Start(*chain.sink, {"sink", "--listen", "7000", "--report", chain.folder + "/sink"});
-  Process relay = chain.Start(*chain.relay,
-                              {"relay", "--listen", "7000", "--to", chain.sink->address + ":7000"});
+  Process sink = chain.StartListener(
+      *chain.sink, {"sink", "--listen", "7000", "--report", chain.folder + "/sink"});
+  Process relay = chain.StartListener(
+      *chain.relay, {"relay", "--listen", "7000", "--to", chain.sink->address + ":7000"});
   Process source =
       chain.Start(*chain.source, {"source", "--to", chain.relay->address + ":7000", "--seconds",
                                   std::to_string(kSeconds), "--report", chain.folder + "/source"});
@@ -124,9 +137,9 @@ TEST_CASE("the RTP relay holds 15 ms, rewrites the headers and loses nothing") {
   Capture capture =
       Require(Capture::Start(chain.second->machine.network, chain.relay->host_interface, "udp",
                              chain.folder + "/capture"));
-  Process sink = chain.Start(*chain.sink,
-                             {"rtp-sink", "--listen", "5004", "--report", chain.folder + "/sink"});
-  Process relay = chain.Start(
+  Process sink = chain.StartListener(
+      *chain.sink, {"rtp-sink", "--listen", "5004", "--report", chain.folder + "/sink"});
+  Process relay = chain.StartListener(
       *chain.relay, {"rtp-relay", "--listen", "5004", "--to", chain.sink->address + ":5004",
                      "--ssrc", "222", "--sequence-offset", "60000", "--timestamp-offset", "5000"});
   Process source = chain.Start(*chain.source,

@@ -95,6 +95,7 @@ absl::Status RunRtpRelay(const RtpRelayOptions& options) {
   ASSIGN_OR_RETURN(const FileDescriptor termination, CatchTermination());
   ASSIGN_OR_RETURN(const sockaddr_in6 destination, ParseSocketAddress(options.destination));
   ASSIGN_OR_RETURN(const FileDescriptor incoming, BindUdp(options.port));
+  SayListening();
   ASSIGN_OR_RETURN(const FileDescriptor outgoing, BindUdp(0));
   EnableArrivalTimes(incoming);
   RunAtRealTimePriority();
@@ -125,6 +126,7 @@ absl::Status RunRtpRelay(const RtpRelayOptions& options) {
 absl::Status RunRtpSink(const RtpSinkOptions& options) {
   ASSIGN_OR_RETURN(const FileDescriptor termination, CatchTermination());
   ASSIGN_OR_RETURN(const FileDescriptor incoming, BindUdp(options.port));
+  SayListening();
   TransferReport report;
   PayloadDigest digest;
   std::optional<uint16_t> next_sequence;

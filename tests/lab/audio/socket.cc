@@ -8,6 +8,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <thread>
 
@@ -106,6 +107,11 @@ absl::StatusOr<FileDescriptor> AcceptTcp(const FileDescriptor& listener) {
 }
 
 absl::StatusOr<FileDescriptor> BindUdp(uint16_t port) { return Bind(SOCK_DGRAM, port); }
+
+void SayListening() {
+  fmt::print("{}\n", kListening);
+  std::fflush(stdout);
+}
 
 absl::Status SendAll(const FileDescriptor& socket, const char* data, size_t length) {
   while (length > 0) {

@@ -25,6 +25,10 @@ absl::StatusOr<FileDescriptor> AcceptTcp(const FileDescriptor& listener);
 // Port 0: one that the kernel picks.
 absl::StatusOr<FileDescriptor> BindUdp(uint16_t port);
 
+// What a program that listens says on its standard output once it does, so that others can start.
+inline constexpr char kListening[] = "listening";
+void SayListening();
+
 absl::Status SendAll(const FileDescriptor& socket, const char* data, size_t length);
 
 // What arrived, and when.

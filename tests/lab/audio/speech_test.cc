@@ -21,7 +21,7 @@ TEST_CASE("speech is the same for one seed, and other for another") {
   options.seconds = 20;
   const auto first = LoadSpeech(options);
   REQUIRE(first.ok());
-  CHECK(first->size() == 20 * 8000);
+  CHECK(first->size() == size_t{20} * 8000);
   CHECK(*LoadSpeech(options) == *first);
   options.seed = 2;
   CHECK(*LoadSpeech(options) != *first);
@@ -67,6 +67,7 @@ TEST_CASE("a file that is no WAV is refused by name") {
 
 TEST_CASE("doubling the sample rate keeps a tone") {
   std::vector<int16_t> tone;
+  tone.reserve(800);
   for (int i = 0; i < 800; ++i) {
     tone.push_back(static_cast<int16_t>(
         std::lround(10000 * std::sin(2 * std::numbers::pi * 1000 * i / 8000))));

@@ -42,6 +42,7 @@ absl::Status RunTcpSource(const TcpSourceOptions& options) {
 
 absl::Status RunTcpRelay(const TcpRelayOptions& options) {
   ASSIGN_OR_RETURN(const FileDescriptor listener, ListenTcp(options.port));
+  SayListening();
   ASSIGN_OR_RETURN(const FileDescriptor incoming, AcceptTcp(listener));
   ASSIGN_OR_RETURN(const FileDescriptor outgoing, ConnectTcp(options.destination));
   EnableArrivalTimes(incoming);
@@ -73,6 +74,7 @@ absl::Status RunTcpRelay(const TcpRelayOptions& options) {
 
 absl::Status RunTcpSink(const TcpSinkOptions& options) {
   ASSIGN_OR_RETURN(const FileDescriptor listener, ListenTcp(options.port));
+  SayListening();
   ASSIGN_OR_RETURN(const FileDescriptor incoming, AcceptTcp(listener));
   TransferReport report;
   PayloadDigest digest;

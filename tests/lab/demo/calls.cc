@@ -2,9 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <ranges>
+#include <thread>
 #include <utility>
 
 #include "common/status/status_macros.h"
+#include "tests/lab/audio/socket.h"
 #include "tests/lab/audio/speech.h"
 #include "tests/lab/demo/deployment.h"
 
@@ -23,6 +29,11 @@ constexpr uint32_t kTimestampOffset = 987654;
 
 // Root mean square of what counts as speech: the product's default SILENCE_THRESHOLD.
 constexpr double kSpeechLevel = 256;
+
+std::string FileText(const std::string& path) {
+  std::ifstream file(path);
+  return std::string((std::istreambuf_iterator<char>(file)), {});
+}
 
 }  // namespace
 
@@ -47,6 +58,20 @@ absl::Status Call::StartProgram(const Pod& pod, std::vector<std::string> argumen
   return absl::OkStatus();
 }
 
+absl::Status Call::StartListener(const Pod& pod, std::vector<std::string> arguments) {
+  RETURN_IF_ERROR(StartProgram(pod, std::move(arguments)));
+  Program& program = programs_.back();
+  constexpr int kTries = 1000;
+  for (int i = 0; i < kTries && program.process.IsRunning(); ++i) {
+    if (FileText(program.log_path).find(kListening) != std::string::npos) {
+      return absl::OkStatus();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return absl::InternalError(
+      fmt::format("{} does not listen: {}", pod.name, LastWords(program.log_path)));
+}
+
 std::string Call::ReportPath(const Pod& pod) const {
   return fmt::format("{}/{}.json", folder_, pod.name);
 }
@@ -55,9 +80,9 @@ absl::Status Call::StartTcp() {
   const std::string port = std::to_string(kTcpPort);
   const auto at = [&port](const Pod& pod) { return fmt::format("{}:{}", pod.address, port); };
   RETURN_IF_ERROR(
-      StartProgram(*plan_.sink, {"sink", "--listen", port, "--report", ReportPath(*plan_.sink)}));
-  RETURN_IF_ERROR(StartProgram(*plan_.relay, {"relay", "--listen", port, "--to", at(*plan_.sink),
-                                              "--hold-ms", std::to_string(plan_.hold_ms)}));
+      StartListener(*plan_.sink, {"sink", "--listen", port, "--report", ReportPath(*plan_.sink)}));
+  RETURN_IF_ERROR(StartListener(*plan_.relay, {"relay", "--listen", port, "--to", at(*plan_.sink),
+                                               "--hold-ms", std::to_string(plan_.hold_ms)}));
   return StartProgram(*plan_.source,
                       {"source", "--to", at(*plan_.relay), "--language", plan_.language, "--seed",
                        std::to_string(plan_.seed), "--seconds", std::to_string(plan_.seconds),
@@ -67,9 +92,9 @@ absl::Status Call::StartTcp() {
 absl::Status Call::StartRtp() {
   const std::string port = std::to_string(kRtpPort);
   const auto at = [&port](const Pod& pod) { return fmt::format("{}:{}", pod.address, port); };
-  RETURN_IF_ERROR(StartProgram(
+  RETURN_IF_ERROR(StartListener(
       *plan_.sink, {"rtp-sink", "--listen", port, "--report", ReportPath(*plan_.sink)}));
-  RETURN_IF_ERROR(StartProgram(
+  RETURN_IF_ERROR(StartListener(
       *plan_.relay,
       {"rtp-relay", "--listen", port, "--to", at(*plan_.sink), "--hold-ms",
        std::to_string(plan_.hold_ms), "--ssrc", std::to_string(kRelaySsrc), "--sequence-offset",
@@ -86,15 +111,15 @@ bool Call::IsSpeaking() { return programs_.back().process.IsRunning(); }
 
 absl::StatusOr<Call::Outcome> Call::Finish() {
   // From the speaker on, so that nothing is on its way any more when a listener is told to end.
-  for (auto program = programs_.rbegin(); program != programs_.rend(); ++program) {
+  for (Program& program : std::views::reverse(programs_)) {
     constexpr int kLastWordsMs = 500;
-    std::optional<int> status = program->process.Wait(kLastWordsMs);
+    std::optional<int> status = program.process.Wait(kLastWordsMs);
     if (!status.has_value()) {
-      status = program->process.Terminate();
+      status = program.process.Terminate();
     }
     if (*status != 0) {
-      return absl::InternalError(fmt::format("{} ended with status {}: {}", program->name, *status,
-                                             LastWords(program->log_path)));
+      return absl::InternalError(fmt::format("{} ended with status {}: {}", program.name, *status,
+                                             LastWords(program.log_path)));
     }
   }
   Outcome outcome;

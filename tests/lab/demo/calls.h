@@ -34,7 +34,8 @@ struct CallPlan {
 // One call under way. Not thread-safe.
 class Call {
  public:
-  // Starts the listener, the relay and then the caller; logs and reports go to `folder`.
+  // Starts the listener, the relay and, once these listen, the caller; logs and reports go to
+  // `folder`.
   static absl::StatusOr<std::unique_ptr<Call>> Start(const CallPlan& plan,
                                                      const std::string& folder);
 
@@ -59,6 +60,7 @@ class Call {
   Call(CallPlan plan, std::string folder) : plan_(std::move(plan)), folder_(std::move(folder)) {}
 
   absl::Status StartProgram(const Pod& pod, std::vector<std::string> arguments);
+  absl::Status StartListener(const Pod& pod, std::vector<std::string> arguments);
   absl::Status StartTcp();
   absl::Status StartRtp();
   std::string ReportPath(const Pod& pod) const;

@@ -150,7 +150,7 @@ absl::Status Deployment::WaitUntilReady(int timeout_ms) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   for (;;) {
     RETURN_IF_ERROR(CheckAlive());
-    const absl::Status ready = AskWhetherReady();
+    absl::Status ready = AskWhetherReady();
     if (ready.ok()) {
       return ready;
     }
