@@ -4,11 +4,10 @@
 #include <atomic>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "correlator/clock/node_clock.h"
 
 namespace audio_latency::correlator {
@@ -19,12 +18,13 @@ constexpr int64_t kMaxBehindNs = 3'600'000'000'000;
 constexpr int64_t kMaxAheadNs = 1'000'000'000;
 
 struct NodeState {
-  absl::Mutex mutex;
-  std::unique_ptr<NodeClock> clock ABSL_GUARDED_BY(mutex);
-  std::vector<NodeEvent> held ABSL_GUARDED_BY(mutex);
-  std::vector<Observation> observations ABSL_GUARDED_BY(mutex);
-  uint64_t unsynchronised_events ABSL_GUARDED_BY(mutex) = 0;
-  uint64_t out_of_range_events ABSL_GUARDED_BY(mutex) = 0;
+  // Guards what follows.
+  std::mutex mutex;
+  std::unique_ptr<NodeClock> clock;
+  std::vector<NodeEvent> held;
+  std::vector<Observation> observations;
+  uint64_t unsynchronised_events = 0;
+  uint64_t out_of_range_events = 0;
 };
 
 class ClockStageImplementation final : public ClockStage {
@@ -45,7 +45,7 @@ class ClockStageImplementation final : public ClockStage {
 
   void BeginInstance(NodeId node) override {
     NodeState& state = StateOf(node);
-    absl::MutexLock lock(&state.mutex);
+    const std::scoped_lock lock(state.mutex);
     state.unsynchronised_events += state.held.size();
     state.held.clear();
     state.clock = std::make_unique<NodeClock>(make_model_());
@@ -53,7 +53,7 @@ class ClockStageImplementation final : public ClockStage {
 
   bool AddExchange(NodeId node, const ClockExchange& exchange) override {
     NodeState& state = StateOf(node);
-    absl::MutexLock lock(&state.mutex);
+    const std::scoped_lock lock(state.mutex);
     const int64_t now_ns = clock_.NowNs();
     if (!state.clock->Add(exchange, now_ns)) {
       return false;
@@ -69,7 +69,7 @@ class ClockStageImplementation final : public ClockStage {
 
   void Take(NodeId node, std::span<const NodeEvent> events) override {
     NodeState& state = StateOf(node);
-    absl::MutexLock lock(&state.mutex);
+    const std::scoped_lock lock(state.mutex);
     if (state.clock->is_synchronised()) {
       Convert(events, &state);
       return;
@@ -82,7 +82,7 @@ class ClockStageImplementation final : public ClockStage {
 
   ClockStatus StatusOf(NodeId node) const override {
     NodeState& state = StateOf(node);
-    absl::MutexLock lock(&state.mutex);
+    const std::scoped_lock lock(state.mutex);
     const int64_t now_ns = clock_.NowNs();
     return {
         .state = state.clock->StateAt(now_ns),
@@ -98,12 +98,12 @@ class ClockStageImplementation final : public ClockStage {
   NodeState& StateOf(NodeId node) const {
     NodeState* state = states_[node].load(std::memory_order_acquire);
     if (state == nullptr) {
-      absl::MutexLock lock(&growth_mutex_);
+      const std::scoped_lock lock(growth_mutex_);
       state = states_[node].load(std::memory_order_relaxed);
       if (state == nullptr) {
         auto created = std::make_unique<NodeState>();
         {
-          absl::MutexLock state_lock(&created->mutex);
+          const std::scoped_lock state_lock(created->mutex);
           created->clock = std::make_unique<NodeClock>(make_model_());
         }
         state = created.release();
@@ -113,8 +113,7 @@ class ClockStageImplementation final : public ClockStage {
     return *state;
   }
 
-  void Convert(std::span<const NodeEvent> events, NodeState* state)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(state->mutex) {
+  void Convert(std::span<const NodeEvent> events, NodeState* state) {
     const int64_t now_ns = clock_.NowNs();
     const int64_t node_now_ns = now_ns - state->clock->offset_ns();
     state->observations.clear();
@@ -137,7 +136,7 @@ class ClockStageImplementation final : public ClockStage {
   ObservationSink& sink_;
   ClockErrorBoard& errors_;
   const std::function<std::unique_ptr<ClockModel>()> make_model_;
-  mutable absl::Mutex growth_mutex_;
+  mutable std::mutex growth_mutex_;
   std::unique_ptr<std::atomic<NodeState*>[]> states_;
 };
 

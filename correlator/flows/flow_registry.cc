@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <deque>
+#include <mutex>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "common/status/status_macros.h"
 #include "correlator/flows/chunked_store.h"
 #include "fmt/format.h"
@@ -100,7 +99,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
         node_names_(kMaxNodes) {}
 
   absl::StatusOr<NodeId> InternNode(const std::string& name) override {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     if (const auto found = nodes_.find(name); found != nodes_.end()) {
       return found->second;
     }
@@ -120,7 +119,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
     const Endpoint destination =
         directory_.Resolve(flow.destination, flow.destination_port, unix_time_ns);
 
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     ReleaseQuarantined(unix_time_ns);
     if (live_flows_ >= max_flows_ || (free_flows_.empty() && used_slots_ == flows_.capacity())) {
       return absl::ResourceExhaustedError(fmt::format(
@@ -151,7 +150,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
   }
 
   void Remove(FlowId flow, int64_t unix_time_ns) override {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     ReleaseQuarantined(unix_time_ns);
     if (flow >= used_slots_ || !flows_.Writable(flow).is_live) {
       return;
@@ -168,13 +167,12 @@ class FlowRegistryImplementation final : public FlowRegistry {
   const Endpoint& EndpointOf(EndpointId endpoint) const override { return endpoints_[endpoint]; }
   const std::string& NodeName(NodeId node) const override { return node_names_[node]; }
   uint32_t flow_count() const override {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     return live_flows_;
   }
 
  private:
-  absl::StatusOr<EndpointId> InternEndpoint(const Endpoint& endpoint)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  absl::StatusOr<EndpointId> InternEndpoint(const Endpoint& endpoint) {
     EndpointKey key;
     if (endpoint.pod.empty()) {
       key.address = endpoint.address;
@@ -196,8 +194,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
     return id;
   }
 
-  ConversationId JoinConversation(const ConversationKey& key)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  ConversationId JoinConversation(const ConversationKey& key) {
     const auto [entry, is_new] = conversations_.try_emplace(key);
     if (is_new) {
       if (!free_conversations_.empty()) {
@@ -211,7 +208,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
     return entry->second.id;
   }
 
-  void LeaveConversation(const ConversationKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void LeaveConversation(const ConversationKey& key) {
     const auto entry = conversations_.find(key);
     if (--entry->second.flow_count == 0) {
       free_conversations_.push_back(entry->second.id);
@@ -219,7 +216,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
     }
   }
 
-  void ReleaseQuarantined(int64_t unix_time_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void ReleaseQuarantined(int64_t unix_time_ns) {
     while (!quarantine_.empty() && unix_time_ns - quarantine_.front().first >= kFlowQuarantineNs) {
       const FlowId flow = quarantine_.front().second;
       quarantine_.pop_front();
@@ -230,21 +227,21 @@ class FlowRegistryImplementation final : public FlowRegistry {
 
   const EndpointDirectory& directory_;
   const uint32_t max_flows_;
-  mutable absl::Mutex mutex_;
-  // Written under mutex_, read by anyone.
+  // Guards what follows; the stores are written under it and read by anyone.
+  mutable std::mutex mutex_;
   ChunkedStore<FlowSlot> flows_;
   ChunkedStore<Endpoint> endpoints_;
   ChunkedStore<std::string> node_names_;
-  absl::flat_hash_map<std::string, NodeId> nodes_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<EndpointKey, EndpointId> endpoint_ids_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<ConversationKey, Conversation> conversations_ ABSL_GUARDED_BY(mutex_);
-  std::vector<ConversationId> free_conversations_ ABSL_GUARDED_BY(mutex_);
-  ConversationId next_conversation_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<FlowId> free_flows_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, NodeId> nodes_;
+  absl::flat_hash_map<EndpointKey, EndpointId> endpoint_ids_;
+  absl::flat_hash_map<ConversationKey, Conversation> conversations_;
+  std::vector<ConversationId> free_conversations_;
+  ConversationId next_conversation_ = 0;
+  std::vector<FlowId> free_flows_;
   // When it was removed, in that order.
-  std::deque<std::pair<int64_t, FlowId>> quarantine_ ABSL_GUARDED_BY(mutex_);
-  uint32_t used_slots_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint32_t live_flows_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<std::pair<int64_t, FlowId>> quarantine_;
+  uint32_t used_slots_ = 0;
+  uint32_t live_flows_ = 0;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "correlator/ingest/node_table.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "bpf/capture_abi.h"
 #include "common/status/status_macros.h"
@@ -44,28 +45,29 @@ struct NodeTable::Node {
   const std::string name;
   const NodeId id;
 
-  absl::Mutex mutex;
-  uint64_t stream ABSL_GUARDED_BY(mutex) = 0;  // 0: not connected
-  EndStream end_stream ABSL_GUARDED_BY(mutex);
-  std::string instance ABSL_GUARDED_BY(mutex);
-  std::string version ABSL_GUARDED_BY(mutex);
-  std::deque<std::string> superseded ABSL_GUARDED_BY(mutex);
-  uint64_t acknowledged ABSL_GUARDED_BY(mutex) = 0;
-  int64_t last_seen_ns ABSL_GUARDED_BY(mutex) = 0;
-  FlowTable flows ABSL_GUARDED_BY(mutex);
+  // Guards what follows.
+  std::mutex mutex;
+  uint64_t stream = 0;  // 0: not connected
+  EndStream end_stream;
+  std::string instance;
+  std::string version;
+  std::deque<std::string> superseded;
+  uint64_t acknowledged = 0;
+  int64_t last_seen_ns = 0;
+  FlowTable flows;
 
-  uint64_t events ABSL_GUARDED_BY(mutex) = 0;
-  std::map<std::string, uint64_t> drops ABSL_GUARDED_BY(mutex);
-  absl::flat_hash_map<std::string, uint64_t> signatures ABSL_GUARDED_BY(mutex);
+  uint64_t events = 0;
+  std::map<std::string, uint64_t> drops;
+  absl::flat_hash_map<std::string, uint64_t> signatures;
 
   // Scratch of a batch.
-  std::vector<uint8_t> flow_is_rtp ABSL_GUARDED_BY(mutex);
-  std::vector<FlowTable::Flow*> batch_flows ABSL_GUARDED_BY(mutex);
-  std::vector<uint32_t> flow_events ABSL_GUARDED_BY(mutex);
-  std::vector<wire::WireEvent> wire_events ABSL_GUARDED_BY(mutex);
-  std::vector<NodeEvent> node_events ABSL_GUARDED_BY(mutex);
+  std::vector<uint8_t> flow_is_rtp;
+  std::vector<FlowTable::Flow*> batch_flows;
+  std::vector<uint32_t> flow_events;
+  std::vector<wire::WireEvent> wire_events;
+  std::vector<NodeEvent> node_events;
 
-  void Drop(const std::string& cause, uint64_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+  void Drop(const std::string& cause, uint64_t count) {
     if (count == 0) {
       return;
     }
@@ -89,7 +91,7 @@ void NodeTable::CountError(IngestError error, uint64_t count) {
 }
 
 std::vector<std::shared_ptr<NodeTable::Node>> NodeTable::AllNodes() const {
-  absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   std::vector<std::shared_ptr<Node>> nodes;
   nodes.reserve(nodes_.size());
   for (const auto& [name, node] : nodes_) {
@@ -104,7 +106,7 @@ absl::StatusOr<std::shared_ptr<NodeTable::Node>> NodeTable::FindOrAdd(const std:
   int64_t longest_gone_ns = 0;
   for (auto entry = nodes_.begin(); entry != nodes_.end(); ++entry) {
     Node& node = *entry->second;
-    absl::MutexLock lock(&node.mutex);
+    const std::scoped_lock lock(node.mutex);
     if (node.stream != 0) {
       connected += entry->first != name;
     } else if (longest_gone == nodes_.end() || node.last_seen_ns < longest_gone_ns) {
@@ -145,10 +147,10 @@ absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
   absl::Status why;
   Attachment attachment;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     ASSIGN_OR_RETURN(attachment.node, FindOrAdd(hello.node()));
     Node& node = *attachment.node;
-    absl::MutexLock node_lock(&node.mutex);
+    const std::scoped_lock node_lock(node.mutex);
     const bool is_known = node.instance == hello.instance();
     const bool was_superseded = std::find(node.superseded.begin(), node.superseded.end(),
                                           hello.instance()) != node.superseded.end();
@@ -199,7 +201,7 @@ void NodeTable::Detach(const Attachment& attachment) {
     return;
   }
   Node& node = *attachment.node;
-  absl::MutexLock lock(&node.mutex);
+  const std::scoped_lock lock(node.mutex);
   if (node.stream == attachment.stream) {
     node.stream = 0;
     node.end_stream = nullptr;
@@ -214,7 +216,7 @@ void NodeTable::Sweep(int64_t unix_time_ns) {
     return;
   }
   for (const std::shared_ptr<Node>& node : AllNodes()) {
-    absl::MutexLock lock(&node->mutex);
+    const std::scoped_lock lock(node->mutex);
     if (node->stream == 0 && unix_time_ns - node->last_seen_ns > kDisconnectedFlowsNs) {
       node->flows.Clear(unix_time_ns);
     } else {
@@ -223,8 +225,7 @@ void NodeTable::Sweep(int64_t unix_time_ns) {
   }
 }
 
-void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t unix_time_ns,
-                                Node* node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t unix_time_ns, Node* node) {
   for (const v1::InterfaceDefinition& definition : batch.interfaces()) {
     if (!node->flows.Define(definition).ok()) {
       CountError(IngestError::kInvalidDefinition);
@@ -239,7 +240,7 @@ void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t unix_time_n
   }
 }
 
-void NodeTable::TakeDrops(const v1::EventBatch& batch, Node* node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void NodeTable::TakeDrops(const v1::EventBatch& batch, Node* node) {
   for (const v1::DropCount& drop : batch.drops()) {
     if (!drop.cause().empty() && drop.cause().size() <= kMaxText) {
       node->Drop(drop.cause(), drop.count());
@@ -247,8 +248,7 @@ void NodeTable::TakeDrops(const v1::EventBatch& batch, Node* node) ABSL_NO_THREA
   }
 }
 
-void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns,
-                           Node* node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns, Node* node) {
   node->batch_flows.clear();
   node->flow_is_rtp.clear();
   for (const uint64_t flow_id : columns.flow_ids()) {
@@ -306,7 +306,7 @@ uint64_t NodeTable::TakeBatch(const Attachment& attachment, const v1::EventBatch
   const int64_t now_ns = realtime_clock_.NowNs();
   Sweep(now_ns);
   Node& node = *attachment.node;
-  absl::MutexLock lock(&node.mutex);
+  const std::scoped_lock lock(node.mutex);
   if (node.stream != attachment.stream) {
     return 0;
   }
@@ -333,7 +333,7 @@ uint64_t NodeTable::TakeBatch(const Attachment& attachment, const v1::EventBatch
 
 void NodeTable::TakeClockSample(const Attachment& attachment, const v1::ClockSample& sample) {
   Node& node = *attachment.node;
-  absl::MutexLock lock(&node.mutex);
+  const std::scoped_lock lock(node.mutex);
   if (node.stream != attachment.stream) {
     return;
   }
@@ -346,7 +346,7 @@ void NodeTable::TakeClockSample(const Attachment& attachment, const v1::ClockSam
   }
 }
 
-NodeSnapshot NodeTable::Snapshot(const Node& node_const) const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+NodeSnapshot NodeTable::Snapshot(const Node& node_const) const {
   const Node& node = node_const;
   const ClockStatus clock = sink_.StatusOf(node.id);
   NodeSnapshot snapshot;
@@ -381,7 +381,7 @@ NodeSnapshot NodeTable::Snapshot(const Node& node_const) const ABSL_NO_THREAD_SA
 std::vector<NodeSnapshot> NodeTable::Nodes() const {
   std::vector<NodeSnapshot> snapshots;
   for (const std::shared_ptr<Node>& node : AllNodes()) {
-    absl::MutexLock lock(&node->mutex);
+    const std::scoped_lock lock(node->mutex);
     snapshots.push_back(Snapshot(*node));
   }
   return snapshots;
@@ -390,7 +390,7 @@ std::vector<NodeSnapshot> NodeTable::Nodes() const {
 std::vector<PodSignatures> NodeTable::Signatures() const {
   std::map<std::string, double> sums;
   for (const std::shared_ptr<Node>& node : AllNodes()) {
-    absl::MutexLock lock(&node->mutex);
+    const std::scoped_lock lock(node->mutex);
     for (const auto& [pod, count] : node->signatures) {
       sums[pod] += static_cast<double>(count);
     }

@@ -10,15 +10,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "audio_latency/v1/probe.pb.h"
 #include "common/time/clock.h"
 #include "common/wire/event_columns.h"
@@ -96,8 +95,7 @@ class NodeTable final : public NodeReader {
   std::vector<std::pair<std::string, double>> Errors() const override;
 
  private:
-  absl::StatusOr<std::shared_ptr<Node>> FindOrAdd(const std::string& name)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<Node>> FindOrAdd(const std::string& name);
   std::vector<std::shared_ptr<Node>> AllNodes() const;
   void Sweep(int64_t unix_time_ns);
   void TakeDefinitions(const v1::EventBatch& batch, int64_t unix_time_ns, Node* node);
@@ -112,9 +110,10 @@ class NodeTable final : public NodeReader {
   std::array<std::atomic<uint64_t>, static_cast<size_t>(IngestError::kCount)> errors_ = {};
   std::atomic<int64_t> last_sweep_ns_ = 0;
 
-  mutable absl::Mutex mutex_;
-  std::map<std::string, std::shared_ptr<Node>> nodes_ ABSL_GUARDED_BY(mutex_);
-  uint64_t next_stream_ ABSL_GUARDED_BY(mutex_) = 1;
+  // Guards what follows.
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Node>> nodes_;
+  uint64_t next_stream_ = 1;
 };
 
 }  // namespace audio_latency::correlator

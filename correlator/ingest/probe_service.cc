@@ -1,11 +1,10 @@
 #include "correlator/ingest/probe_service.h"
 
 #include <atomic>
+#include <mutex>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "common/status/status_macros.h"
 #include "correlator/ingest/probe_session.h"
 #include "fmt/format.h"
@@ -26,13 +25,13 @@ class StreamHandle {
   explicit StreamHandle(ProbeReactor* reactor) : reactor_(reactor) {}
   void End(const absl::Status& status);
   void Forget() {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     reactor_ = nullptr;
   }
 
  private:
-  absl::Mutex mutex_;
-  ProbeReactor* reactor_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;
+  ProbeReactor* reactor_;
 };
 
 // gRPC calls reads one after another, and writes likewise, but reads beside writes.
@@ -56,7 +55,7 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   }
 
   void End(const absl::Status& status) {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     if (!std::exchange(is_finished_, true)) {
       Finish(ToGrpc(status));
     }
@@ -76,7 +75,7 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
       End(status);
       return;
     }
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     replies_.Add(replies);
     WriteNext();
     if (!is_finished_) {
@@ -85,7 +84,7 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   }
 
   void OnWriteDone(bool ok) override {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     is_writing_ = false;
     if (ok) {
       WriteNext();
@@ -100,7 +99,7 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   }
 
  private:
-  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void WriteNext() {
     if (!is_finished_ && !is_writing_ && replies_.Next(&response_)) {
       is_writing_ = true;
       StartWrite(&response_);
@@ -114,15 +113,16 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   std::unique_ptr<ProbeSession> session_;  // the reads'
   v1::StreamRequest request_;              // the reads'
 
-  absl::Mutex mutex_;
-  ReplyQueue replies_ ABSL_GUARDED_BY(mutex_);
-  v1::StreamResponse response_ ABSL_GUARDED_BY(mutex_);
-  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool is_finished_ ABSL_GUARDED_BY(mutex_) = false;
+  // Guards what follows.
+  std::mutex mutex_;
+  ReplyQueue replies_;
+  v1::StreamResponse response_;
+  bool is_writing_ = false;
+  bool is_finished_ = false;
 };
 
 void StreamHandle::End(const absl::Status& status) {
-  absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   if (reactor_ != nullptr) {
     reactor_->End(status);
   }

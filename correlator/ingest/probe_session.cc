@@ -28,10 +28,9 @@ absl::Status CheckSignatureParameters(const v1::SignatureParameters& of_probe,
   RETURN_IF_ERROR(
       CheckEqual<int64_t>("SIGNATURE_RATE", of_probe.rate_bytes(), of_correlator.rate_bytes));
   // The seeds are secret; their fingerprints are not.
-  return CheckEqual("SIGNATURE_SEED",
-                    fmt::format("fingerprint {:016x}", of_probe.seed_fingerprint()),
-                    fmt::format("fingerprint {:016x}",
-                                SignatureSeedFingerprint(of_correlator.seed_text)));
+  return CheckEqual(
+      "SIGNATURE_SEED", fmt::format("fingerprint {:016x}", of_probe.seed_fingerprint()),
+      fmt::format("fingerprint {:016x}", SignatureSeedFingerprint(of_correlator.seed_text)));
 }
 
 ProbeSession::ProbeSession(NodeTable* nodes, const SignatureParameters* parameters)

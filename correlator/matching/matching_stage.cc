@@ -1,13 +1,12 @@
 #include "correlator/matching/matching_stage.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -15,7 +14,7 @@ namespace {
 using ObservationBlock = std::vector<Observation>;
 
 // Decisions are looked for this often when nothing arrives.
-constexpr absl::Duration kIdlePeriod = absl::Milliseconds(20);
+constexpr std::chrono::milliseconds kIdlePeriod(20);
 
 // One matcher with its queue and its thread.
 class Shard {
@@ -30,43 +29,43 @@ class Shard {
 
   ~Shard() {
     {
-      absl::MutexLock lock(&mutex_);
+      const std::scoped_lock lock(mutex_);
       is_stopping_ = true;
     }
+    has_work_.notify_one();
     thread_.join();
   }
 
   void Take(ObservationBlock block) {
-    absl::MutexLock lock(&mutex_);
-    if (queued_ + block.size() > max_queued_) {
-      queue_full_ += block.size();
-      return;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (queued_ + block.size() > max_queued_) {
+        queue_full_ += block.size();
+        return;
+      }
+      queued_ += block.size();
+      blocks_.push_back(std::move(block));
     }
-    queued_ += block.size();
-    blocks_.push_back(std::move(block));
+    has_work_.notify_one();
   }
 
   MatchingCounters Counters() const {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     MatchingCounters counters = counters_;
     counters.queue_full = queue_full_;
     return counters;
   }
 
  private:
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_stopping_ || !blocks_.empty();
-  }
-
   void Run() {
     std::vector<ObservationBlock> blocks;
     std::vector<Match> matches;
     while (true) {
       blocks.clear();
       {
-        absl::MutexLock lock(&mutex_);
+        std::unique_lock lock(mutex_);
         counters_ = matcher_.counters();
-        mutex_.AwaitWithTimeout(absl::Condition(this, &Shard::HasWork), kIdlePeriod);
+        has_work_.wait_for(lock, kIdlePeriod, [this] { return is_stopping_ || !blocks_.empty(); });
         if (is_stopping_) {
           return;
         }
@@ -87,12 +86,14 @@ class Shard {
   const Clock& clock_;
   MatchSink& sink_;
   const size_t max_queued_;
-  mutable absl::Mutex mutex_;
-  std::vector<ObservationBlock> blocks_ ABSL_GUARDED_BY(mutex_);
-  size_t queued_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t queue_full_ ABSL_GUARDED_BY(mutex_) = 0;
-  MatchingCounters counters_ ABSL_GUARDED_BY(mutex_);
-  bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::condition_variable has_work_;
+  // Guards what follows, to the matcher.
+  mutable std::mutex mutex_;
+  std::vector<ObservationBlock> blocks_;
+  size_t queued_ = 0;
+  uint64_t queue_full_ = 0;
+  MatchingCounters counters_;
+  bool is_stopping_ = false;
   Matcher matcher_;  // the thread's
   std::thread thread_;
 };

@@ -1,9 +1,10 @@
 #include "correlator/paths/match_log.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <utility>
-
-#include "absl/time/time.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -17,18 +18,18 @@ constexpr size_t kMaxWaiting = 16384;
 class MatchLog::Subscribers {
  public:
   void Add(Subscription* subscription) {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     all_.push_back(subscription);
   }
   void Remove(Subscription* subscription) {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     all_.remove(subscription);
   }
   void Offer(const MatchBlock& block);
 
  private:
-  absl::Mutex mutex_;
-  std::list<Subscription*> all_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;
+  std::list<Subscription*> all_;
 };
 
 class MatchLog::Subscription final : public MatchSubscription {
@@ -40,22 +41,25 @@ class MatchLog::Subscription final : public MatchSubscription {
   ~Subscription() override { subscribers_->Remove(this); }
 
   void Offer(const MatchBlock& block) {
-    absl::MutexLock lock(&mutex_);
-    blocks_.push_back(block);
-    waiting_ += block->size();
-    while (waiting_ > kMaxWaiting) {
-      waiting_ -= blocks_.front()->size();
-      skipped_ += blocks_.front()->size();
-      blocks_.pop_front();
+    {
+      const std::scoped_lock lock(mutex_);
+      blocks_.push_back(block);
+      waiting_ += block->size();
+      while (waiting_ > kMaxWaiting) {
+        waiting_ -= blocks_.front()->size();
+        skipped_ += blocks_.front()->size();
+        blocks_.pop_front();
+      }
     }
+    has_news_.notify_all();
   }
 
   bool Next(int timeout_ms, std::vector<Match>* matches, uint64_t* skipped) override {
     std::deque<MatchBlock> blocks;
     {
-      absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(this, &Subscription::HasNews),
-                              absl::Milliseconds(timeout_ms));
+      std::unique_lock lock(mutex_);
+      has_news_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                         [this] { return is_cancelled_ || !blocks_.empty() || skipped_ > 0; });
       if (is_cancelled_) {
         return false;
       }
@@ -70,25 +74,26 @@ class MatchLog::Subscription final : public MatchSubscription {
   }
 
   void Cancel() override {
-    absl::MutexLock lock(&mutex_);
-    is_cancelled_ = true;
+    {
+      const std::scoped_lock lock(mutex_);
+      is_cancelled_ = true;
+    }
+    has_news_.notify_all();
   }
 
  private:
-  bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_cancelled_ || !blocks_.empty() || skipped_ > 0;
-  }
-
   const std::shared_ptr<Subscribers> subscribers_;
-  absl::Mutex mutex_;
-  std::deque<MatchBlock> blocks_ ABSL_GUARDED_BY(mutex_);
-  size_t waiting_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t skipped_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool is_cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  std::condition_variable has_news_;
+  // Guards what follows.
+  std::mutex mutex_;
+  std::deque<MatchBlock> blocks_;
+  size_t waiting_ = 0;
+  uint64_t skipped_ = 0;
+  bool is_cancelled_ = false;
 };
 
 void MatchLog::Subscribers::Offer(const MatchBlock& block) {
-  absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   for (Subscription* const subscription : all_) {
     subscription->Offer(block);
   }
@@ -107,7 +112,7 @@ void MatchLog::Append(const MatchBlock& block) {
   const int64_t now_ns = monotonic_clock_.NowNs();
   // Freed outside the lock.
   std::vector<MatchBlock> old;
-  absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   entries_.push_back({.time_ns = now_ns, .block = block});
   matches_ += block->size();
   while (entries_.size() > 1 &&
@@ -121,7 +126,7 @@ void MatchLog::Append(const MatchBlock& block) {
 std::vector<Match> MatchLog::Find(uint64_t signature) const {
   std::vector<Entry> entries;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     entries.assign(entries_.rbegin(), entries_.rend());
   }
   const int64_t oldest_ns = monotonic_clock_.NowNs() - kMaxAgeNs;
@@ -130,9 +135,10 @@ std::vector<Match> MatchLog::Find(uint64_t signature) const {
     if (entry.time_ns < oldest_ns) {
       break;
     }
-    for (auto match = entry.block->rbegin(); match != entry.block->rend(); ++match) {
-      if (match->signature == signature) {
-        found.push_back(*match);
+    for (size_t i = entry.block->size(); i-- > 0;) {
+      const Match& match = (*entry.block)[i];
+      if (match.signature == signature) {
+        found.push_back(match);
         if (found.size() == kMaxFound) {
           return found;
         }

@@ -7,10 +7,9 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "common/time/clock.h"
 #include "correlator/matching/match.h"
 #include "correlator/paths/path_reader.h"
@@ -48,9 +47,10 @@ class MatchLog {
 
   const Clock& monotonic_clock_;
   const std::shared_ptr<Subscribers> subscribers_;
-  mutable absl::Mutex mutex_;
-  std::deque<Entry> entries_ ABSL_GUARDED_BY(mutex_);
-  size_t matches_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Guards what follows.
+  mutable std::mutex mutex_;
+  std::deque<Entry> entries_;
+  size_t matches_ = 0;
 };
 
 }  // namespace audio_latency::correlator

@@ -1,18 +1,18 @@
 #include "correlator/paths/path_stage.h"
 
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "correlator/paths/match_log.h"
 #include "correlator/paths/path_aggregator.h"
 
 namespace audio_latency::correlator {
 namespace {
 
-constexpr absl::Duration kIdlePeriod = absl::Milliseconds(50);
+constexpr std::chrono::milliseconds kIdlePeriod(50);
 // With more series than this, making what readers see takes long enough to do it less often.
 constexpr size_t kManySeries = 400;
 
@@ -31,22 +31,26 @@ class PathStageImplementation final : public PathStage {
 
   ~PathStageImplementation() override {
     {
-      absl::MutexLock lock(&mutex_);
+      const std::scoped_lock lock(mutex_);
       is_stopping_ = true;
     }
+    has_work_.notify_one();
     thread_.join();
   }
 
   void Take(std::vector<Match> matches) override {
     const size_t count = matches.size();
     auto block = std::make_shared<const std::vector<Match>>(std::move(matches));
-    absl::MutexLock lock(&mutex_);
-    if (queued_ + count > max_queued_) {
-      queue_full_ += count;
-      return;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (queued_ + count > max_queued_) {
+        queue_full_ += count;
+        return;
+      }
+      queued_ += count;
+      blocks_.push_back(std::move(block));
     }
-    queued_ += count;
-    blocks_.push_back(std::move(block));
+    has_work_.notify_one();
   }
 
   std::vector<PathSnapshot> Paths(uint32_t window_seconds) const override {
@@ -76,25 +80,21 @@ class PathStageImplementation final : public PathStage {
 
   std::vector<std::pair<std::string, double>> Drops() const override {
     std::vector<std::pair<std::string, double>> drops = State()->drops;
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     drops.emplace_back("match_queue_full", static_cast<double>(queue_full_));
     return drops;
   }
 
  private:
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_stopping_ || !blocks_.empty();
-  }
-
   std::shared_ptr<const PathState> State() const {
-    absl::MutexLock lock(&state_mutex_);
+    const std::scoped_lock lock(state_mutex_);
     return state_;
   }
 
   void Publish(int64_t now_ns) {
     std::shared_ptr<const PathState> state =
         aggregator_.State(now_ns, realtime_clock_.NowNs() - now_ns);
-    absl::MutexLock lock(&state_mutex_);
+    const std::scoped_lock lock(state_mutex_);
     state_.swap(state);
   }
 
@@ -104,9 +104,8 @@ class PathStageImplementation final : public PathStage {
     while (true) {
       blocks.clear();
       {
-        absl::MutexLock lock(&mutex_);
-        mutex_.AwaitWithTimeout(absl::Condition(this, &PathStageImplementation::HasWork),
-                                kIdlePeriod);
+        std::unique_lock lock(mutex_);
+        has_work_.wait_for(lock, kIdlePeriod, [this] { return is_stopping_ || !blocks_.empty(); });
         if (is_stopping_) {
           return;
         }
@@ -133,14 +132,17 @@ class PathStageImplementation final : public PathStage {
   const size_t max_queued_;
   MatchLog log_;
 
-  mutable absl::Mutex state_mutex_;
-  std::shared_ptr<const PathState> state_ ABSL_GUARDED_BY(state_mutex_);
+  // Guards the state that readers see.
+  mutable std::mutex state_mutex_;
+  std::shared_ptr<const PathState> state_;
 
-  mutable absl::Mutex mutex_;
-  std::vector<MatchBlock> blocks_ ABSL_GUARDED_BY(mutex_);
-  size_t queued_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t queue_full_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::condition_variable has_work_;
+  // Guards what follows, to the aggregator.
+  mutable std::mutex mutex_;
+  std::vector<MatchBlock> blocks_;
+  size_t queued_ = 0;
+  uint64_t queue_full_ = 0;
+  bool is_stopping_ = false;
 
   PathAggregator aggregator_;  // the thread's
   std::thread thread_;

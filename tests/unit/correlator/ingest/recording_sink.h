@@ -3,9 +3,9 @@
 #ifndef TESTS_UNIT_CORRELATOR_INGEST_RECORDING_SINK_H_
 #define TESTS_UNIT_CORRELATOR_INGEST_RECORDING_SINK_H_
 
+#include <mutex>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "correlator/ingest/node_event.h"
 
 namespace audio_latency::correlator {
@@ -13,16 +13,16 @@ namespace audio_latency::correlator {
 class RecordingSink final : public NodeEventSink {
  public:
   void BeginInstance(NodeId /*node*/) override {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     ++instances_;
   }
   bool AddExchange(NodeId /*node*/, const ClockExchange& exchange) override {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     exchanges_.push_back(exchange);
     return exchange.probe_receive_ns >= exchange.probe_send_ns;
   }
   void Take(NodeId /*node*/, std::span<const NodeEvent> events) override {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     events_.insert(events_.end(), events.begin(), events.end());
   }
   ClockStatus StatusOf(NodeId /*node*/) const override {
@@ -34,20 +34,20 @@ class RecordingSink final : public NodeEventSink {
   }
 
   int instances() const {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     return instances_;
   }
   std::vector<ClockExchange> exchanges() const {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     return exchanges_;
   }
   std::vector<NodeEvent> events() const {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     return events_;
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   int instances_ = 0;
   std::vector<ClockExchange> exchanges_;
   std::vector<NodeEvent> events_;

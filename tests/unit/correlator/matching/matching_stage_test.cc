@@ -2,10 +2,10 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <mutex>
 #include <thread>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "tests/unit/correlator/testing/cluster.h"
 
 namespace audio_latency::correlator {
@@ -14,16 +14,16 @@ namespace {
 class Collector final : public MatchSink {
  public:
   void Take(std::vector<Match> matches) override {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     count_ += matches.size();
   }
   size_t count() const {
-    absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     return count_;
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable std::mutex mutex_;
   size_t count_ = 0;
 };
 
