@@ -115,9 +115,12 @@ CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has
 	X(RTP_PROBATION, "rtp_probation", 0) /* sequence has not yet been seen to advance */ \
 	X(RTP_TOO_SHORT, "rtp_too_short", 0) /* under 16 bytes: comfort noise, DTX */ \
 	X(RTP_DUPLICATE, "rtp_duplicate", 0) \
-	X(TCP_RETRANSMISSION, "tcp_retransmission", 0) /* all of it was seen before */ \
-	X(TCP_GAP, "tcp_gap", 0) /* bytes missing; the stream was taken up anew behind them */ \
-	X(PACKET_TOO_LONG, "packet_too_long", 1) /* beyond CAPTURE_PACKET_MAX_BYTES */ \
+	/* before what is expected next: seen already, or late behind a gap */ \
+	X(TCP_RETRANSMISSION, "tcp_retransmission", 0) \
+	/* bytes missing: the stream was taken up anew behind them, what spans them is lost */ \
+	X(TCP_GAP, "tcp_gap", 1) \
+	/* payload beyond CAPTURE_PAYLOAD_MAX_BYTES (BIG TCP), or RTP beyond one chunk */ \
+	X(PACKET_TOO_LONG, "packet_too_long", 1) \
 	X(FLOW_TABLE_FULL, "flow_table_full", 1) \
 	X(FLOW_BUSY, "flow_busy", 1) /* another CPU holds the flow */ \
 	X(LOAD_FAILED, "load_failed", 1) /* the packet's bytes could not be read */ \
@@ -133,8 +136,8 @@ enum capture_counter {
 	CAPTURE_COUNTER_COUNT
 };
 
-/* Longest packet that is looked through: GSO makes 64 KiB. */
-#define CAPTURE_PACKET_MAX_BYTES 65536
+/* Most payload of one packet that is looked through: GSO makes 64 KiB. */
+#define CAPTURE_PAYLOAD_MAX_BYTES (33 * 2048)
 
 /* Names in the object file, for the loader. The programs differ by what precedes the IP header. */
 #define CAPTURE_PROGRAM_INGRESS "capture_ingress"

@@ -304,6 +304,11 @@ CAPTURE_FUNCTION int sign_chunks(capture_packet *packet, struct capture_scratch 
 		from = chunk_bytes & BUFFER_MASK;
 		copy_words(scratch->buffer, scratch->buffer + from, room);
 	}
+	if (part->bytes > 0) {
+		/* The rest is a hole in the stream: nothing may be signed across it. */
+		part->tail_bytes = 0;
+		capture_count(scratch, CAPTURE_COUNTER_PACKET_TOO_LONG);
+	}
 	return 0;
 }
 

@@ -11,8 +11,7 @@
 
 /* Payload is looked through in chunks of this. */
 #define CHUNK_BYTES 2048
-/* A GSO packet is at most 64 KiB: so many chunks. */
-#define CHUNKS_MAX 33
+#define CHUNKS_MAX (CAPTURE_PAYLOAD_MAX_BYTES / CHUNK_BYTES)
 /* Most that is hashed or gated at once: a window, or the payload of an RTP packet. */
 #define READ_MAX_BYTES CHUNK_BYTES
 /* Bytes that one call of a gate looks at. */

@@ -39,7 +39,7 @@ bool HasFilters(uint32_t interface_index) {
     bool found = false;
     tcmsg request = {};
     request.tcm_ifindex = static_cast<int>(interface_index);
-    request.tcm_parent = TC_H_CLSACT | minor;
+    request.tcm_parent = TC_H_MAKE(TC_H_CLSACT, minor);
     const absl::Status dumped = socket->Dump(
         RTM_GETTFILTER, request,
         [&](const NetlinkMessage& message) { found = found || message.type == RTM_NEWTFILTER; });

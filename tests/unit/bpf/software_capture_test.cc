@@ -50,6 +50,14 @@ class Stream {
     Frame(TcpFrame({stream.data() + from, bytes}, options));
   }
 
+  // A BIG TCP packet: its length does not fit into the IP header.
+  void Big(const Bytes& stream, size_t bytes) {
+    FrameOptions options;
+    options.sequence = kFirstSequence;
+    options.zero_ip_length = true;
+    Frame(TcpFrame({stream.data(), bytes}, options));
+  }
+
   uint64_t Count(capture_counter counter) const { return capture_->counters()[counter]; }
 
   Signatures signatures;
@@ -229,6 +237,20 @@ TEST_CASE("GSO packets of 64 KiB are signed in full") {
   }
   CHECK(large.signatures == ReferenceSignatures(stream, config));
   CHECK(large.Count(CAPTURE_COUNTER_ANCHORS_OVERFLOW) == 0);
+}
+
+TEST_CASE("what is beyond the longest payload is counted, and nothing is signed across it") {
+  const Bytes stream = RandomBytes(90000, 12);
+  const capture_config config = Config(64, 6);
+  Stream big(config);
+  big.Syn();
+  big.Big(stream, 80000);
+  big.Segment(stream, 80000, 10000);
+  CHECK(big.Count(CAPTURE_COUNTER_PACKET_TOO_LONG) == 1);
+  for (const auto& [offset, signature] : ReferenceSignatures(stream, config)) {
+    const bool is_whole = offset + 64 <= CAPTURE_PAYLOAD_MAX_BYTES || offset >= 80004;
+    REQUIRE(big.signatures.contains(offset) == is_whole);
+  }
 }
 
 TEST_CASE("the flow table is bounded") {

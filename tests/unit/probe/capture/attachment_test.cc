@@ -103,14 +103,15 @@ TEST_CASE("a qdisc and filters of others stay") {
   });
 }
 
-TEST_CASE("a qdisc of ours stays when others have put a filter on it") {
-  InNewNetworkNamespace([] {
+TEST_CASE("a qdisc of ours stays when others have put a filter on it, at either hook") {
+  const std::string hook = GENERATE("ingress", "egress");
+  InNewNetworkNamespace([&hook] {
     const auto program = LoadProgram();
     const auto attacher = MakeClsactAttacher(program->program_fds());
     {
       const auto attachment = attacher->Attach(if_nametoindex("lo"), "lo");
       REQUIRE(attachment.ok());
-      RunCommand("tc filter add dev lo egress protocol all prio 7 " + std::string(kForeignFilter));
+      RunCommand("tc filter add dev lo " + hook + " protocol all prio 7 " + kForeignFilter);
     }
     CHECK_THAT(RunCommand("tc qdisc show dev lo"), Catch::Contains("clsact"));
     CHECK_THAT(Filters("lo"), Catch::Contains("bytecode") && !Catch::Contains("capture_"));
