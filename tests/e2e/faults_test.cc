@@ -52,7 +52,7 @@ struct Setting {
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     const Call::Outcome outcome = Require(call->Finish());
-    CHECK(outcome.sent.bytes == plan.seconds * 32000);
+    CHECK(outcome.sent.bytes == int64_t{plan.seconds} * 32000);
     CHECK(outcome.received == outcome.sent);
   }
 

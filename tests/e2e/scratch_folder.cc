@@ -22,7 +22,7 @@ ScratchFolder::~ScratchFolder() {
 }
 
 std::string ScratchFolder::Write(const std::string& name, std::string_view text) const {
-  const std::string file_path = path_ + "/" + name;
+  std::string file_path = path_ + "/" + name;
   std::ofstream(file_path, std::ios::binary) << text;
   return file_path;
 }

@@ -25,7 +25,7 @@
 namespace audio_latency::lab {
 namespace {
 
-constexpr int kSeconds = 6;
+constexpr int64_t kSeconds = 6;
 
 // Three pods on three nodes, and a folder for files.
 struct Chain {

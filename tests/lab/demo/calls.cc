@@ -5,7 +5,6 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
-#include <ranges>
 #include <thread>
 #include <utility>
 
@@ -107,11 +106,12 @@ absl::Status Call::StartRtp() {
        ReportPath(*plan_.source)});
 }
 
-bool Call::IsSpeaking() { return programs_.back().process.IsRunning(); }
+bool Call::IsSpeaking() { return !programs_.empty() && programs_.back().process.IsRunning(); }
 
 absl::StatusOr<Call::Outcome> Call::Finish() {
   // From the speaker on, so that nothing is on its way any more when a listener is told to end.
-  for (Program& program : std::views::reverse(programs_)) {
+  for (; !programs_.empty(); programs_.pop_back()) {
+    Program& program = programs_.back();
     constexpr int kLastWordsMs = 500;
     std::optional<int> status = program.process.Wait(kLastWordsMs);
     if (!status.has_value()) {

@@ -41,7 +41,7 @@ class Call {
 
   // True until the caller has said everything.
   bool IsSpeaking();
-  // Ends what still runs. What was sent and what arrived:
+  // Waits for what was said to arrive and ends the programs. What was sent and what arrived:
   struct Outcome {
     TransferReport sent;
     TransferReport received;
