@@ -10,6 +10,9 @@ namespace {
 
 constexpr int64_t kMillisecondNs = 1'000'000;
 constexpr int64_t kMaxThreads = 256;
+// Each matcher learns which flows carry the same audio from its own share of the signatures alone:
+// the more matchers, the less each sees of a flow pair and the more ambiguous audio stays so.
+constexpr uint32_t kMostDefaultThreads = 4;
 
 // As the parser fills them in.
 struct Numbers {
@@ -51,8 +54,10 @@ void Declare(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
   parser->AddInteger("MATCH_TABLE_EVENTS",
                      "signature events that are kept for matching, 30 bytes each", 1024,
                      int64_t{1} << 28, &numbers->match_table_events);
-  parser->AddInteger("MATCHER_THREADS", "threads that match; 0: one a core", 0, kMaxThreads,
-                     &numbers->matcher_threads);
+  parser->AddInteger("MATCHER_THREADS",
+                     "threads that match; each learns flow pairs alone, so more of them tell fewer "
+                     "pieces of audio apart; 0: one a core, at most 4",
+                     0, kMaxThreads, &numbers->matcher_threads);
   parser->AddInteger("MAX_FLOWS", "flows of all probes together", 1, int64_t{1} << 24,
                      &numbers->max_flows);
   parser->AddInteger("MAX_PROBES", "probes that may be connected at once", 1, 16'000,
@@ -69,7 +74,7 @@ void Take(const Numbers& numbers, uint32_t cores, CorrelatorConfig* config) {
   config->max_series = static_cast<uint32_t>(numbers.max_series);
   MatchingStageOptions& matching = config->matching;
   matching.threads = numbers.matcher_threads > 0 ? static_cast<uint32_t>(numbers.matcher_threads)
-                                                 : std::max(cores, 1u);
+                                                 : std::clamp(cores, 1u, kMostDefaultThreads);
   matching.matcher.hold_ns = numbers.match_hold_ms * kMillisecondNs;
   matching.matcher.table_events = static_cast<uint32_t>(numbers.match_table_events);
   DecisionOptions& decision = matching.matcher.decision;

@@ -38,8 +38,8 @@ struct CorrelatorConfig {
   std::vector<std::string> warnings;
 };
 
-// Nothing when help or the version was asked for (and printed). `cores` is what MATCHER_THREADS = 0
-// means.
+// Nothing when help or the version was asked for (and printed). MATCHER_THREADS = 0 means
+// `cores`, but at most 4.
 absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
     std::span<const char* const> arguments, const std::map<std::string, std::string>& environment,
     uint32_t cores);

@@ -19,13 +19,21 @@ TEST_CASE("The defaults are those that are documented") {
   REQUIRE(config->has_value());
   CHECK((*config)->grpc_port == 9095);
   CHECK((*config)->metrics_port == 9090);
-  CHECK((*config)->matching.threads == 6);
+  CHECK((*config)->matching.threads == 4);
   CHECK((*config)->matching.matcher.hold_ns == 600'000'000);
   CHECK((*config)->matching.matcher.table_events == 1u << 22);
   CHECK((*config)->matching.matcher.decision.window_ns == 10'000'000'000);
   CHECK((*config)->signature.window_size_bytes == 64);
   CHECK((*config)->signature.rate_bytes == 256);
   CHECK((*config)->signature.algorithm == "xxhash");
+}
+
+TEST_CASE("There is a matcher a core, but no more than learn well, unless told so") {
+  const Environment none;
+  CHECK((*ParseCorrelatorConfig({}, none, 0))->matching.threads == 1);
+  CHECK((*ParseCorrelatorConfig({}, none, 2))->matching.threads == 2);
+  CHECK((*ParseCorrelatorConfig({}, none, 64))->matching.threads == 4);
+  CHECK((*ParseCorrelatorConfig({}, {{"MATCHER_THREADS", "16"}}, 64))->matching.threads == 16);
 }
 
 TEST_CASE("Every option arrives where it belongs") {
