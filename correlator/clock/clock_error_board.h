@@ -17,7 +17,7 @@ class ClockErrorBoard {
  public:
   ClockErrorBoard() : bounds_ns_(std::make_unique<std::atomic<int64_t>[]>(kNodes)) {}
 
-  // Bound of the error of a time of this node's events, as of the newest clock exchange.
+  // Bound of the error of the time of any of this node's events that may be in matching now.
   int64_t ErrorBoundNs(NodeId node) const {
     return bounds_ns_[node].load(std::memory_order_relaxed);
   }

@@ -1,6 +1,7 @@
 #include "correlator/clock/clock_stage.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <limits>
@@ -17,12 +18,37 @@ namespace {
 constexpr int64_t kMaxBehindNs = 3'600'000'000'000;
 constexpr int64_t kMaxAheadNs = 1'000'000'000;
 
+// The largest bound of the last kBoundMemoryNs, up to a slice more.
+class LargestBound {
+ public:
+  int64_t Add(int64_t bound_ns, int64_t now_ns) {
+    const int64_t slice = now_ns / kSliceNs;
+    if (slice != newest_slice_) {
+      for (int64_t i = std::max(newest_slice_ + 1, slice - kSlices + 1); i <= slice; ++i) {
+        slices_[static_cast<size_t>(i % kSlices)] = 0;
+      }
+      newest_slice_ = slice;
+    }
+    int64_t& newest_ns = slices_[static_cast<size_t>(slice % kSlices)];
+    newest_ns = std::max(newest_ns, bound_ns);
+    return *std::max_element(slices_.begin(), slices_.end());
+  }
+
+ private:
+  static constexpr int64_t kSliceNs = 1'000'000'000;
+  static constexpr int64_t kSlices = ClockStage::kBoundMemoryNs / kSliceNs + 1;
+
+  std::array<int64_t, kSlices> slices_{};
+  int64_t newest_slice_ = -1;
+};
+
 struct NodeState {
   // Guards what follows.
   std::mutex mutex;
   std::unique_ptr<NodeClock> clock;
   std::vector<NodeEvent> held;
   std::vector<Observation> observations;
+  LargestBound bounds;
   uint64_t unsynchronised_events = 0;
   uint64_t out_of_range_events = 0;
 };
@@ -58,11 +84,8 @@ class ClockStageImplementation final : public ClockStage {
     if (!state.clock->Add(exchange, now_ns)) {
       return false;
     }
-    if (state.clock->is_synchronised()) {
-      errors_.Set(node, state.clock->ErrorBoundNs(now_ns));
-      if (!state.held.empty()) {
-        Convert(std::exchange(state.held, {}), &state);
-      }
+    if (state.clock->StateAt(now_ns) == ClockState::kGood) {
+      Convert(node, std::exchange(state.held, {}), now_ns, &state);
     }
     return true;
   }
@@ -70,8 +93,11 @@ class ClockStageImplementation final : public ClockStage {
   void Take(NodeId node, std::span<const NodeEvent> events) override {
     NodeState& state = StateOf(node);
     const std::scoped_lock lock(state.mutex);
-    if (state.clock->is_synchronised()) {
-      Convert(events, &state);
+    const int64_t now_ns = clock_.NowNs();
+    // While no exchange comes, a node's clock may do what it likes; after a break the probe resends
+    // before it exchanges.
+    if (state.clock->StateAt(now_ns) == ClockState::kGood) {
+      Convert(node, events, now_ns, &state);
       return;
     }
     const size_t room = kMaxHeldEvents - state.held.size();
@@ -113,9 +139,10 @@ class ClockStageImplementation final : public ClockStage {
     return *state;
   }
 
-  void Convert(std::span<const NodeEvent> events, NodeState* state) {
-    const int64_t now_ns = clock_.NowNs();
+  // `node`'s events, of a clock that is good.
+  void Convert(NodeId node, std::span<const NodeEvent> events, int64_t now_ns, NodeState* state) {
     const int64_t node_now_ns = now_ns - state->clock->offset_ns();
+    int64_t bound_ns = state->clock->ErrorBoundNs(now_ns);
     state->observations.clear();
     for (const NodeEvent& event : events) {
       // Bounds of now, for a difference of the wildest times would overflow.
@@ -124,12 +151,17 @@ class ClockStageImplementation final : public ClockStage {
         ++state->out_of_range_events;
         continue;
       }
+      bound_ns = std::max(bound_ns, state->clock->ErrorBoundAtNs(event.node_time_ns));
       state->observations.push_back({.signature = event.signature,
                                      .time_ns = state->clock->ToCorrelatorNs(event.node_time_ns),
                                      .flow = event.flow,
                                      .position = event.position});
     }
-    sink_.Take(state->observations);
+    // Before the events, so that nobody finds them under a bound that is too small.
+    errors_.Set(node, state->bounds.Add(bound_ns, now_ns));
+    if (!state->observations.empty()) {
+      sink_.Take(state->observations);
+    }
   }
 
   const Clock& clock_;

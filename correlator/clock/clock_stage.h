@@ -14,11 +14,15 @@
 
 namespace audio_latency::correlator {
 
-// Events of a node that is still synchronising wait, up to kMaxHeldEvents, and are dropped and
-// counted beyond. Events with a time that no clock error explains are dropped and counted.
+// Events of a node whose clock is not good (still synchronising, or stale) wait for the next
+// exchange, up to kMaxHeldEvents, and are dropped and counted beyond. Events with a time that no
+// clock error explains are dropped and counted. The published error bound is the largest of the
+// events of the last kBoundMemoryNs: paths are told of a piece of audio only that much later.
 class ClockStage : public NodeEventSink {
  public:
   static constexpr size_t kMaxHeldEvents = 65536;
+  // No shorter than the longest hold of a decision, and some queueing.
+  static constexpr int64_t kBoundMemoryNs = 12'000'000'000;
 
   // `monotonic_clock`, `sink` and `errors` must outlive the stage; `make_model` gives each node its
   // model.

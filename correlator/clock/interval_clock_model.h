@@ -14,12 +14,13 @@ namespace audio_latency::correlator {
 // No way takes less than no time, so that each exchange bounds the offset (correlator - probe):
 // t3 - t4 <= offset <= t2 - t1. All bounds of the window hold at once; the exchange with the
 // shortest round trip gives the tightest. An older one is loosened by what two undisciplined clocks
-// may have drifted apart since. The middle is the estimate: half the width is its error bound,
-// whatever the queues did; only a constant asymmetry of the ways can hide in it.
+// may have drifted apart since: each may be off by tens of ppm, and be slewed by its NTP client.
+// The middle is the estimate: half the width is its error bound, whatever the queues did; only a
+// constant asymmetry of the ways can hide in it.
 class IntervalClockModel final : public ClockModel {
  public:
   static constexpr int64_t kWindowNs = 10'000'000'000;
-  static constexpr double kDriftAllowance = 20e-6;
+  static constexpr double kDriftAllowance = 100e-6;
   static constexpr size_t kLeastExchanges = 5;
 
   void Add(const ClockExchange& exchange) override;

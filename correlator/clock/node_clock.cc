@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "common/wire/event_columns.h"
 #include "correlator/clock/interval_clock_model.h"
@@ -29,6 +30,12 @@ bool IsSane(const ClockExchange& exchange, int64_t now_ns) {
   const int64_t at_correlator_ns = exchange.correlator_send_ns - exchange.correlator_receive_ns;
   return at_correlator_ns >= 0 && at_probe_ns >= at_correlator_ns &&
          at_probe_ns <= kLongestExchangeNs && exchange.correlator_send_ns <= now_ns;
+}
+
+// Of a time that is `age_ns` away from the exchange that tells the clock within `bound_ns`.
+int64_t BoundAfterNs(int64_t bound_ns, int64_t age_ns) {
+  return bound_ns + wire::kTimeUnitNs / 2 +
+         static_cast<int64_t>(static_cast<double>(age_ns) * IntervalClockModel::kDriftAllowance);
 }
 
 }  // namespace
@@ -64,6 +71,8 @@ void NodeClock::Follow(const OffsetEstimate& estimate) {
   }
   bound_ns_ =
       std::max(estimate.upper_ns - segment.offset_ns, segment.offset_ns - estimate.lower_ns);
+  segment.bound_ns = bound_ns_;
+  segment.exchange_ns = estimate.node_time_ns;
   segments_.push_back(segment);
   if (segments_.size() > kMaxSegments) {
     segments_.pop_front();
@@ -77,16 +86,19 @@ ClockState NodeClock::StateAt(int64_t now_ns) const {
   return now_ns - newest_exchange_ns_ > kStaleNs ? ClockState::kStale : ClockState::kGood;
 }
 
-int64_t NodeClock::ToCorrelatorNs(int64_t node_time_ns) {
-  newest_converted_ns_ = std::max(newest_converted_ns_, node_time_ns);
+const NodeClock::Segment& NodeClock::SegmentAt(int64_t node_time_ns) const {
   if (node_time_ns >= segments_.back().begin_ns) {
-    return node_time_ns + segments_.back().OffsetAt(node_time_ns);
+    return segments_.back();
   }
   const auto later = std::upper_bound(
       segments_.begin(), segments_.end(), node_time_ns,
       [](int64_t time_ns, const Segment& segment) { return time_ns < segment.begin_ns; });
-  const Segment& segment = later == segments_.begin() ? segments_.front() : *std::prev(later);
-  return node_time_ns + segment.OffsetAt(node_time_ns);
+  return later == segments_.begin() ? segments_.front() : *std::prev(later);
+}
+
+int64_t NodeClock::ToCorrelatorNs(int64_t node_time_ns) {
+  newest_converted_ns_ = std::max(newest_converted_ns_, node_time_ns);
+  return node_time_ns + SegmentAt(node_time_ns).OffsetAt(node_time_ns);
 }
 
 int64_t NodeClock::offset_ns() const {
@@ -94,9 +106,12 @@ int64_t NodeClock::offset_ns() const {
 }
 
 int64_t NodeClock::ErrorBoundNs(int64_t now_ns) const {
-  const double age_ns = static_cast<double>(std::max<int64_t>(0, now_ns - newest_exchange_ns_));
-  return bound_ns_ + wire::kTimeUnitNs / 2 +
-         static_cast<int64_t>(age_ns * IntervalClockModel::kDriftAllowance);
+  return BoundAfterNs(bound_ns_, std::max<int64_t>(0, now_ns - newest_exchange_ns_));
+}
+
+int64_t NodeClock::ErrorBoundAtNs(int64_t node_time_ns) const {
+  const Segment& segment = SegmentAt(node_time_ns);
+  return BoundAfterNs(segment.bound_ns, std::abs(node_time_ns - segment.exchange_ns));
 }
 
 }  // namespace audio_latency::correlator

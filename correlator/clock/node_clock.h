@@ -33,8 +33,11 @@ class NodeClock {
   // Needs is_synchronised().
   int64_t ToCorrelatorNs(int64_t node_time_ns);
   int64_t offset_ns() const;
-  // How far off a converted time may be now; grows while no exchange comes.
+  // How far off the converted time of an event of now may be; grows while no exchange comes.
   int64_t ErrorBoundNs(int64_t now_ns) const;
+  // How far off ToCorrelatorNs(node_time_ns) may be; grows with how far the time is from the
+  // exchange whose estimate converts it. Needs is_synchronised().
+  int64_t ErrorBoundAtNs(int64_t node_time_ns) const;
 
  private:
   // From `begin_ns` (node's clock) on: offset_ns, moving by `slope` until kSlewNs later.
@@ -42,11 +45,15 @@ class NodeClock {
     int64_t begin_ns = 0;
     int64_t offset_ns = 0;
     double slope = 0;
+    // Of the offset, at the node's time of the exchange behind it.
+    int64_t bound_ns = 0;
+    int64_t exchange_ns = 0;
 
     int64_t OffsetAt(int64_t node_time_ns) const;
   };
 
   void Follow(const OffsetEstimate& estimate);
+  const Segment& SegmentAt(int64_t node_time_ns) const;
 
   std::unique_ptr<ClockModel> model_;
   std::deque<Segment> segments_;
