@@ -82,7 +82,8 @@ class SnapshotQueryService final : public LatencyQueryService {
     }
     for (const PathSnapshot& path : sources_.paths.Paths(request->window_seconds())) {
       if (path.path == request->path()) {
-        ToProto(path, LostShare(path, sources_.paths.Hops(0)), response->mutable_path());
+        ToProto(path, LostShare(path, sources_.paths.Hops(0), sources_.nodes.Nodes()),
+                response->mutable_path());
         return Status::OK;
       }
     }
@@ -194,22 +195,26 @@ class SnapshotQueryService final : public LatencyQueryService {
   template <typename Response>
   void FillPaths(const std::string& through, uint32_t window_seconds, Response* response) const {
     const std::vector<HopSnapshot> hops = sources_.paths.Hops(0);
+    // Once an answer: a snapshot takes every node's lock.
+    const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
     for (const PathSnapshot& path : sources_.paths.Paths(window_seconds)) {
       if (through.empty() || GoesThrough(path, through, hops)) {
-        ToProto(path, LostShare(path, hops), response->add_paths());
+        ToProto(path, LostShare(path, hops, nodes), response->add_paths());
       }
     }
   }
 
   // Where nothing is known of the path's nodes, any of them may have lost some of it.
-  double LostShare(const PathSnapshot& path, const std::vector<HopSnapshot>& hops) const {
-    std::vector<std::string> names = NodesOf(path, hops);
-    if (names.empty()) {
-      for (const NodeSnapshot& node : sources_.nodes.Nodes()) {
-        names.push_back(node.node);
+  static double LostShare(const PathSnapshot& path, const std::vector<HopSnapshot>& hops,
+                          const std::vector<NodeSnapshot>& nodes) {
+    const std::vector<std::string> names = NodesOf(path, hops);
+    double kept = 1;
+    for (const NodeSnapshot& node : nodes) {
+      if (names.empty() || std::binary_search(names.begin(), names.end(), node.node)) {
+        kept *= 1 - node.lost_share;
       }
     }
-    return sources_.nodes.LostShare(names);
+    return 1 - kept;
   }
 
   TraceWriter MakeTraceWriter() const {

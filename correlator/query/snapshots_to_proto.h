@@ -26,7 +26,8 @@ bool GoesThrough(const HopSnapshot& hop, std::string_view name);
 bool GoesThrough(const PathSnapshot& path, std::string_view name,
                  const std::vector<HopSnapshot>& hops);
 
-// The names of the nodes that the path touches, as far as they are known; empty: none is.
+// The names of the nodes that the path touches, as far as they are known, sorted; empty: none
+// is.
 std::vector<std::string> NodesOf(const PathSnapshot& path, const std::vector<HopSnapshot>& hops);
 
 }  // namespace audio_latency::correlator

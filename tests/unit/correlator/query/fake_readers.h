@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_CORRELATOR_QUERY_FAKE_READERS_H_
 #define TESTS_UNIT_CORRELATOR_QUERY_FAKE_READERS_H_
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -95,9 +96,16 @@ class FakeNodeReader final : public NodeReader {
   std::vector<PodSignatures> signatures;
   std::vector<std::pair<std::string, double>> errors;
 
-  std::vector<NodeSnapshot> Nodes() const override { return nodes; }
+  // How often a snapshot of all nodes was taken.
+  mutable std::atomic<int> snapshots = 0;
+
+  std::vector<NodeSnapshot> Nodes() const override {
+    ++snapshots;
+    return nodes;
+  }
   std::vector<PodSignatures> Signatures() const override { return signatures; }
   double LostShare(const std::vector<std::string>& asked) const override {
+    ++snapshots;
     double kept = 1;
     for (const NodeSnapshot& node : nodes) {
       for (const std::string& name : asked) {

@@ -149,6 +149,22 @@ TEST_CASE("nodes come with clocks and drops") {
   CHECK(response.nodes(2).clock_state() == "stale");
 }
 
+TEST_CASE("many paths take one snapshot of the nodes, not one each") {
+  TestServer server;
+  server.FillWithThreeNodes();
+  PathSnapshot unknown = server.paths.paths[0];
+  unknown.path = "of nodes that are not known";
+  unknown.hops.clear();
+  server.paths.paths.resize(49, server.paths.paths[0]);
+  server.paths.paths.push_back(unknown);
+  v1::ListPathsResponse response;
+  REQUIRE(ListPaths(&server, {}, &response).ok());
+  REQUIRE(response.paths_size() == 50);
+  CHECK(server.nodes.snapshots == 1);
+  // Any node may have lost some of it.
+  CHECK(response.paths(49).lost_share() == Approx(1 - 0.99 * 0.99 * 0.99));
+}
+
 TEST_CASE("a signature is traced along its way") {
   TestServer server;
   server.FillWithThreeNodes();
