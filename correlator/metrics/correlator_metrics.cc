@@ -17,6 +17,16 @@ using Families = std::vector<prometheus::MetricFamily>;
 
 constexpr double kNsPerSecond = 1e9;
 
+// Counts that grow although nothing is wrong, so that nobody is to be alarmed by them.
+// Audio that came from, or went to, where no probe watches.
+constexpr std::string_view kNotReported[] = {"incomplete_path"};
+// A probe that connects again resends what it is not sure of, some of it too late.
+constexpr std::string_view kIgnored[] = {"duplicate_batch", "observation_late"};
+
+bool IsOneOf(std::string_view name, std::span<const std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 // A family that hops, paths, pods or nodes fill, and so may grow without end.
 struct LimitedFamily {
   prometheus::MetricFamily empty;
@@ -186,18 +196,25 @@ class SnapshotMetrics final : public CorrelatorMetrics {
 
   void FillErrors() {
     for (const auto& [type, count] : nodes_.Errors()) {
-      Add({{"error_type", type}}, {count}, &errors_);
+      AddNotProcessed(type, count);
     }
     for (const auto& [type, count] : paths_.Drops()) {
-      Add({{"error_type", type}}, {count}, &errors_);
+      AddNotProcessed(type, count);
     }
     const MatchingCounters counters = matching_.Counters();
-    const auto add = [this](const char* type, uint64_t count) {
-      Add({{"error_type", type}}, {static_cast<double>(count)}, &errors_);
-    };
-    add("observation_overwritten", counters.overwritten);
-    add("observation_late", counters.late);
-    add("matching_queue_full", counters.queue_full);
+    AddNotProcessed("observation_overwritten", static_cast<double>(counters.overwritten));
+    AddNotProcessed("observation_late", static_cast<double>(counters.late));
+    AddNotProcessed("matching_queue_full", static_cast<double>(counters.queue_full));
+  }
+
+  void AddNotProcessed(const std::string& type, double count) {
+    if (IsOneOf(type, kNotReported)) {
+      Add({{"reason", type}}, {count}, &not_reported_);
+    } else if (IsOneOf(type, kIgnored)) {
+      Add({{"reason", type}}, {count}, &ignored_);
+    } else {
+      Add({{"error_type", type}}, {count}, &errors_);
+    }
   }
 
   void AddMatching(Families* families) const {
@@ -264,6 +281,12 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       Counter("audio_signatures_total", "Signatures of the audio that left a pod.");
   LimitedFamily errors_ = Counter("audio_processing_errors_total",
                                   "What the correlator could not process, by what was wrong.");
+  LimitedFamily not_reported_ =
+      Counter("audio_latency_pieces_not_reported_total",
+              "Pieces of audio of which no path is reported, for a part of the way was not seen.");
+  LimitedFamily ignored_ =
+      Counter("audio_latency_input_ignored_total",
+              "What probes sent twice (batches) or too late (observations), and was left out.");
   LimitedFamily node_connected_ =
       Gauge("audio_latency_node_connected", "Whether the node's probe is connected.");
   LimitedFamily node_last_seen_ = Gauge("audio_latency_node_last_seen_timestamp_seconds",
@@ -288,11 +311,11 @@ class SnapshotMetrics final : public CorrelatorMetrics {
 
   // In the order of the page.
   const std::vector<LimitedFamily*> limited_ = {
-      &transit_,      &processing_,       &path_,           &transit_error_,  &processing_error_,
-      &path_error_,   &transit_negative_, &path_negative_,  &path_coverage_,  &path_last_seen_,
-      &signatures_,   &errors_,           &node_connected_, &node_last_seen_, &node_events_,
-      &node_flows_,   &node_lost_,        &node_info_,      &clock_state_,    &clock_error_,
-      &clock_offset_, &node_drops_};
+      &transit_,        &processing_,       &path_,          &transit_error_, &processing_error_,
+      &path_error_,     &transit_negative_, &path_negative_, &path_coverage_, &path_last_seen_,
+      &signatures_,     &errors_,           &not_reported_,  &ignored_,       &node_connected_,
+      &node_last_seen_, &node_events_,      &node_flows_,    &node_lost_,     &node_info_,
+      &clock_state_,    &clock_error_,      &clock_offset_,  &node_drops_};
 };
 
 }  // namespace

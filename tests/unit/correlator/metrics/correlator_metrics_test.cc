@@ -74,6 +74,23 @@ TEST_CASE("the page has the names that users know") {
   CHECK(Has(page, R"(audio_latency_limited_series{family="audio_latency_seconds"} 0)"));
 }
 
+TEST_CASE("what happens though nothing is wrong is not called an error") {
+  Correlator correlator;
+  correlator.paths.drops = {{"incomplete_path", 7}, {"path_series_full", 1}};
+  correlator.nodes.errors = {{"duplicate_batch", 3}, {"malformed_batch", 4}};
+  correlator.matching.counters.late = 5;
+  const std::string page = correlator.Page();
+  CHECK(Has(page, R"(audio_latency_pieces_not_reported_total{reason="incomplete_path"} 7)"));
+  CHECK(Has(page, R"(audio_latency_input_ignored_total{reason="duplicate_batch"} 3)"));
+  CHECK(Has(page, R"(audio_latency_input_ignored_total{reason="observation_late"} 5)"));
+  for (const std::string name : {"incomplete_path", "duplicate_batch", "observation_late"}) {
+    CHECK(page.find("error_type=\"" + name) == std::string::npos);
+  }
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="path_series_full"} 1)"));
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="malformed_batch"} 4)"));
+  CHECK(CheckByPromtool(page) == 0);
+}
+
 TEST_CASE("promtool finds nothing wrong") {
   Correlator correlator;
   CHECK(CheckByPromtool(correlator.Page()) == 0);
