@@ -134,7 +134,7 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
       MatchingStage::Start(*flows, monotonic, *paths, config.matching);
   const std::unique_ptr<ClockStage> clocks = ClockStage::Create(
       monotonic, *matching, clock_errors, [] { return std::make_unique<IntervalClockModel>(); });
-  NodeTable nodes(flows.get(), clocks.get(), &realtime,
+  NodeTable nodes(flows.get(), clocks.get(), &realtime, &monotonic,
                   {.max_probes = config.max_probes, .max_flows = config.max_flows});
 
   const auto probe_service = MakeProbeService(&nodes, &monotonic,

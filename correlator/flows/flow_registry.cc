@@ -120,7 +120,6 @@ class FlowRegistryImplementation final : public FlowRegistry {
         directory_.Resolve(flow.destination, flow.destination_port, unix_time_ns);
 
     const std::scoped_lock lock(mutex_);
-    ReleaseQuarantined(unix_time_ns);
     if (live_flows_ >= max_flows_ || (free_flows_.empty() && used_slots_ == flows_.capacity())) {
       return absl::ResourceExhaustedError(fmt::format(
           "{} flows are registered and {} wait for reuse; raise MAX_FLOWS (now {}) to take more",
@@ -149,15 +148,20 @@ class FlowRegistryImplementation final : public FlowRegistry {
     return id;
   }
 
-  void Remove(FlowId flow, int64_t unix_time_ns) override {
+  void Remove(FlowId flow, int64_t monotonic_ns) override {
     const std::scoped_lock lock(mutex_);
-    ReleaseQuarantined(unix_time_ns);
+    ReleaseQuarantined(monotonic_ns);
     if (flow >= used_slots_ || !flows_.Writable(flow).is_live) {
       return;
     }
     flows_.Writable(flow).is_live = false;
     --live_flows_;
-    quarantine_.emplace_back(unix_time_ns, flow);
+    quarantine_.emplace_back(monotonic_ns, flow);
+  }
+
+  void ReleaseRemoved(int64_t monotonic_ns) override {
+    const std::scoped_lock lock(mutex_);
+    ReleaseQuarantined(monotonic_ns);
   }
 
   const FlowRecord& Record(FlowId flow) const override { return flows_[flow].record; }
@@ -216,8 +220,8 @@ class FlowRegistryImplementation final : public FlowRegistry {
     }
   }
 
-  void ReleaseQuarantined(int64_t unix_time_ns) {
-    while (!quarantine_.empty() && unix_time_ns - quarantine_.front().first >= kFlowQuarantineNs) {
+  void ReleaseQuarantined(int64_t monotonic_ns) {
+    while (!quarantine_.empty() && monotonic_ns - quarantine_.front().first >= kFlowQuarantineNs) {
       const FlowId flow = quarantine_.front().second;
       quarantine_.pop_front();
       LeaveConversation(KeyOf(flows_[flow].description));

@@ -73,9 +73,11 @@ class FlowRegistry {
   // `unix_time_ns`: when the flow began, for the directory. The same pod is the same endpoint
   // whatever its address; an address without a pod is an endpoint of its own.
   virtual absl::StatusOr<FlowId> Add(const FlowDescription& flow, int64_t unix_time_ns) = 0;
-  // The flow's probe will not name it again. Its number is reused only after kFlowQuarantineNs, on
-  // the clock of Add. What is not registered is ignored.
-  virtual void Remove(FlowId flow, int64_t unix_time_ns) = 0;
+  // The flow's probe will not name it again. What is not registered is ignored.
+  virtual void Remove(FlowId flow, int64_t monotonic_ns) = 0;
+  // Makes the numbers of flows that were removed kFlowQuarantineNs ago free for others. On the
+  // monotonic clock: a step of Unix time must not let a number mean two flows at once.
+  virtual void ReleaseRemoved(int64_t monotonic_ns) = 0;
 
   virtual const FlowRecord& Record(FlowId flow) const = 0;
   virtual const FlowDescription& Description(FlowId flow) const = 0;

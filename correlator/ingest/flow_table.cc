@@ -31,23 +31,21 @@ FlowTable::FlowTable(FlowRegistry* registry, NodeId node, size_t max_flows)
 FlowTable::~FlowTable() { Clear(newest_ns_); }
 
 absl::Status FlowTable::Define(const v1::InterfaceDefinition& definition) {
-  if (definition.name().empty() || definition.name().size() > kMaxInterfaceName) {
+  if (definition.name().size() > kMaxInterfaceName) {
     return absl::InvalidArgumentError(
-        fmt::format("interface {}: the name must have 1 to {} bytes, it has {}",
+        fmt::format("interface {}: the name may have {} bytes, it has {}",
                     definition.interface_index(), kMaxInterfaceName, definition.name().size()));
-  }
-  if (definition.role() != v1::INTERFACE_ROLE_UPLINK &&
-      definition.role() != v1::INTERFACE_ROLE_CONTAINER) {
-    return absl::InvalidArgumentError(fmt::format("interface {}: unknown role {}",
-                                                  definition.interface_index(),
-                                                  static_cast<int>(definition.role())));
   }
   if (!interfaces_.contains(definition.interface_index()) && interfaces_.size() >= kMaxInterfaces) {
     return absl::ResourceExhaustedError(
         fmt::format("more than {} interfaces are defined", kMaxInterfaces));
   }
+  // The probe has no name for an interface that went before it looked, and no role for what is
+  // neither uplink nor container (loopback, bridges): there the direction alone tells, as at an
+  // uplink. The same goes for roles of a newer probe.
   interfaces_[definition.interface_index()] = {
-      .name = definition.name(),
+      .name = definition.name().empty() ? fmt::format("if{}", definition.interface_index())
+                                        : definition.name(),
       .role = definition.role() == v1::INTERFACE_ROLE_CONTAINER ? InterfaceRole::kContainer
                                                                 : InterfaceRole::kUplink};
   return absl::OkStatus();
@@ -106,8 +104,9 @@ absl::Status FlowTable::Describe(const v1::FlowDefinition& definition,
   return absl::OkStatus();
 }
 
-absl::Status FlowTable::Define(const v1::FlowDefinition& definition, int64_t unix_time_ns) {
-  newest_ns_ = std::max(newest_ns_, unix_time_ns);
+absl::Status FlowTable::Define(const v1::FlowDefinition& definition, int64_t unix_time_ns,
+                               int64_t monotonic_ns) {
+  newest_ns_ = std::max(newest_ns_, monotonic_ns);
   FlowDescription description;
   RETURN_IF_ERROR(Describe(definition, &description));
   auto known = flows_.find(definition.flow_id());
@@ -127,19 +126,65 @@ absl::Status FlowTable::Define(const v1::FlowDefinition& definition, int64_t uni
     known = flows_.try_emplace(definition.flow_id()).first;
   }
   known->second.is_rtp = definition.is_rtp();
-  known->second.last_used_ns = unix_time_ns;
+  known->second.last_used_ns = monotonic_ns;
+  registry_.ReleaseRemoved(monotonic_ns);
   ASSIGN_OR_RETURN(known->second.id, registry_.Add(description, unix_time_ns));
+  const ConversationId conversation = registry_.Record(*known->second.id).conversation;
+  conversations_[conversation].push_back(definition.flow_id());
+  ChooseSource(conversation);
   return absl::OkStatus();
 }
 
-void FlowTable::End(uint64_t flow_id, int64_t unix_time_ns) {
-  newest_ns_ = std::max(newest_ns_, unix_time_ns);
+void FlowTable::ChooseSource(ConversationId conversation) {
+  const auto entry = conversations_.find(conversation);
+  if (entry == conversations_.end()) {
+    return;
+  }
+  // Out of a container is the source's side beyond doubt; else out of the node, unless the
+  // conversation came into the node by another interface and only passes through. Numbers grow in
+  // the order in which the probe saw the flows.
+  uint64_t out_of_container = 0;
+  uint64_t out_of_node = 0;
+  for (const uint64_t flow_id : entry->second) {
+    const FlowRecord& record = registry_.Record(*flows_.at(flow_id).id);
+    const bool is_container = record.interface_role == InterfaceRole::kContainer;
+    if ((record.direction == Direction::kIngress) != is_container) {
+      continue;
+    }
+    uint64_t& first = is_container ? out_of_container : out_of_node;
+    first = first == 0 ? flow_id : std::min(first, flow_id);
+  }
+  uint64_t chosen = out_of_container != 0 ? out_of_container : out_of_node;
+  if (out_of_container == 0 && out_of_node != 0) {
+    const std::string& interface = registry_.Description(*flows_.at(out_of_node).id).interface_name;
+    for (const uint64_t flow_id : entry->second) {
+      const FlowDescription& flow = registry_.Description(*flows_.at(flow_id).id);
+      if (flow.direction == Direction::kIngress && flow.interface_name != interface) {
+        chosen = 0;
+      }
+    }
+  }
+  for (const uint64_t flow_id : entry->second) {
+    flows_.at(flow_id).is_at_source = flow_id == chosen;
+  }
+}
+
+void FlowTable::End(uint64_t flow_id, int64_t monotonic_ns) {
+  newest_ns_ = std::max(newest_ns_, monotonic_ns);
   const auto flow = flows_.find(flow_id);
   if (flow == flows_.end()) {
     return;
   }
   if (flow->second.id.has_value()) {
-    registry_.Remove(*flow->second.id, unix_time_ns);
+    const ConversationId conversation = registry_.Record(*flow->second.id).conversation;
+    const auto entry = conversations_.find(conversation);
+    std::erase(entry->second, flow_id);
+    if (entry->second.empty()) {
+      conversations_.erase(entry);
+    } else {
+      ChooseSource(conversation);
+    }
+    registry_.Remove(*flow->second.id, monotonic_ns);
   }
   flows_.erase(flow);
 }
@@ -149,22 +194,23 @@ FlowTable::Flow* FlowTable::Find(uint64_t flow_id) {
   return flow == flows_.end() ? nullptr : &flow->second;
 }
 
-void FlowTable::ForgetIdle(int64_t unix_time_ns) {
+void FlowTable::ForgetIdle(int64_t monotonic_ns) {
   for (auto flow = flows_.begin(); flow != flows_.end();) {
     const auto current = flow++;
-    if (unix_time_ns - current->second.last_used_ns > kIdleNs) {
-      End(current->first, unix_time_ns);
+    if (monotonic_ns - current->second.last_used_ns > kIdleNs) {
+      End(current->first, monotonic_ns);
     }
   }
 }
 
-void FlowTable::Clear(int64_t unix_time_ns) {
+void FlowTable::Clear(int64_t monotonic_ns) {
   for (const auto& [id, flow] : flows_) {
     if (flow.id.has_value()) {
-      registry_.Remove(*flow.id, unix_time_ns);
+      registry_.Remove(*flow.id, monotonic_ns);
     }
   }
   flows_.clear();
+  conversations_.clear();
   interfaces_.clear();
 }
 

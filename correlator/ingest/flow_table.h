@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -18,14 +19,18 @@ namespace audio_latency::correlator {
 class FlowTable {
  public:
   static constexpr size_t kMaxInterfaces = 4096;
-  // A flow whose end got lost is forgotten after this.
-  static constexpr int64_t kIdleNs = 600'000'000'000;
+  // A flow whose end got lost is forgotten after this: longer than a probe may remember a quiet
+  // flow (FLOW_TIMEOUT_MS, a day at most), which it would name again without defining it.
+  static constexpr int64_t kIdleNs = 25LL * 3600 * 1'000'000'000;
 
   struct Flow {
     bool is_rtp = false;
     // Absent when the registry had no room: its events can be read but not kept.
     std::optional<FlowId> id;
+    // On the monotonic clock.
     int64_t last_used_ns = 0;
+    // Whether its events are counted for their source's pod: of the flows of a conversation one is.
+    bool is_at_source = false;
   };
 
   // `registry` must outlive the table.
@@ -36,14 +41,15 @@ class FlowTable {
 
   // INVALID_ARGUMENT tells what is wrong with the definition; RESOURCE_EXHAUSTED that the table is
   // full. Defining the same again changes nothing; defining another under a known number is an
-  // error. `unix_time_ns` is now.
+  // error. Both times are now.
   absl::Status Define(const v1::InterfaceDefinition& definition);
-  absl::Status Define(const v1::FlowDefinition& definition, int64_t unix_time_ns);
-  void End(uint64_t flow_id, int64_t unix_time_ns);
+  absl::Status Define(const v1::FlowDefinition& definition, int64_t unix_time_ns,
+                      int64_t monotonic_ns);
+  void End(uint64_t flow_id, int64_t monotonic_ns);
   // nullptr: not defined.
   Flow* Find(uint64_t flow_id);
-  void ForgetIdle(int64_t unix_time_ns);
-  void Clear(int64_t unix_time_ns);
+  void ForgetIdle(int64_t monotonic_ns);
+  void Clear(int64_t monotonic_ns);
 
   size_t size() const { return flows_.size(); }
 
@@ -53,6 +59,8 @@ class FlowTable {
     InterfaceRole role = InterfaceRole::kUplink;
   };
 
+  // Decides anew which of the conversation's flows is counted for the source's pod.
+  void ChooseSource(ConversationId conversation);
   absl::Status Describe(const v1::FlowDefinition& definition, FlowDescription* flow) const;
 
   FlowRegistry& registry_;
@@ -60,6 +68,8 @@ class FlowTable {
   const size_t max_flows_;
   absl::flat_hash_map<uint32_t, Interface> interfaces_;
   absl::flat_hash_map<uint64_t, Flow> flows_;
+  // The node's flows of each conversation.
+  absl::flat_hash_map<ConversationId, std::vector<uint64_t>> conversations_;
   int64_t newest_ns_ = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "bpf/capture_abi.h"
 #include "common/status/status_macros.h"
@@ -19,6 +21,8 @@ constexpr size_t kRememberedPerProbe = 4;
 constexpr int64_t kSweepSpacingNs = 10'000'000'000;
 // How long a lost probe's flows wait for it to come back.
 constexpr int64_t kDisconnectedFlowsNs = 60'000'000'000;
+// A stream is not ended more often than this to have flows defined anew.
+constexpr int64_t kRedefinitionSpacingNs = 10'000'000'000;
 
 constexpr const char* kErrorNames[] = {
 #define INGEST_ERROR_NAME(constant, name) name,
@@ -53,7 +57,13 @@ struct NodeTable::Node {
   std::string version;
   std::deque<std::string> superseded;
   uint64_t acknowledged = 0;
-  int64_t last_seen_ns = 0;
+  // Batches before the first that this correlator sees of an instance went to an earlier one.
+  bool has_first_batch = false;
+  int64_t last_seen_ns = 0;    // Unix time, to show
+  int64_t last_active_ns = 0;  // monotonic
+  std::optional<int64_t> redefinition_asked_ns;
+  // A definition of this stream was refused; the same would be if it came again.
+  bool has_refused_definition = false;
   FlowTable flows;
 
   uint64_t events = 0;
@@ -81,8 +91,12 @@ struct NodeTable::Node {
 };
 
 NodeTable::NodeTable(FlowRegistry* flows, NodeEventSink* sink, const Clock* realtime_clock,
-                     const IngestLimits& limits)
-    : flows_(*flows), sink_(*sink), realtime_clock_(*realtime_clock), limits_(limits) {}
+                     const Clock* monotonic_clock, const IngestLimits& limits)
+    : flows_(*flows),
+      sink_(*sink),
+      realtime_clock_(*realtime_clock),
+      monotonic_clock_(*monotonic_clock),
+      limits_(limits) {}
 
 NodeTable::~NodeTable() = default;
 
@@ -109,9 +123,9 @@ absl::StatusOr<std::shared_ptr<NodeTable::Node>> NodeTable::FindOrAdd(const std:
     const std::scoped_lock lock(node.mutex);
     if (node.stream != 0) {
       connected += entry->first != name;
-    } else if (longest_gone == nodes_.end() || node.last_seen_ns < longest_gone_ns) {
+    } else if (longest_gone == nodes_.end() || node.last_active_ns < longest_gone_ns) {
       longest_gone = entry;
-      longest_gone_ns = node.last_seen_ns;
+      longest_gone_ns = node.last_active_ns;
     }
   }
   if (connected >= limits_.max_probes) {
@@ -141,7 +155,7 @@ absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
         "set K8S_NODE_NAME",
         kMaxText, hello.node().size(), hello.instance().size()));
   }
-  const int64_t now_ns = realtime_clock_.NowNs();
+  const int64_t now_ns = monotonic_clock_.NowNs();
   Sweep(now_ns);
   EndStream end_older;
   absl::Status why;
@@ -180,11 +194,15 @@ absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
       }
       node.instance = hello.instance();
       node.acknowledged = 0;
+      node.has_first_batch = false;
+      node.redefinition_asked_ns.reset();
       node.flows.Clear(now_ns);
       sink_.BeginInstance(node.id);
     }
     node.version = hello.version();
-    node.last_seen_ns = now_ns;
+    node.last_seen_ns = realtime_clock_.NowNs();
+    node.last_active_ns = now_ns;
+    node.has_refused_definition = false;
     node.end_stream = std::move(end_stream);
     node.stream = next_stream_++;
     attachment.stream = node.stream;
@@ -206,38 +224,55 @@ void NodeTable::Detach(const Attachment& attachment) {
     node.stream = 0;
     node.end_stream = nullptr;
     node.last_seen_ns = realtime_clock_.NowNs();
+    node.last_active_ns = monotonic_clock_.NowNs();
   }
 }
 
-void NodeTable::Sweep(int64_t unix_time_ns) {
+void NodeTable::Sweep(int64_t monotonic_ns) {
   int64_t last_ns = last_sweep_ns_.load(std::memory_order_relaxed);
-  if (unix_time_ns - last_ns < kSweepSpacingNs ||
-      !last_sweep_ns_.compare_exchange_strong(last_ns, unix_time_ns)) {
+  if (monotonic_ns - last_ns < kSweepSpacingNs ||
+      !last_sweep_ns_.compare_exchange_strong(last_ns, monotonic_ns)) {
     return;
   }
   for (const std::shared_ptr<Node>& node : AllNodes()) {
     const std::scoped_lock lock(node->mutex);
-    if (node->stream == 0 && unix_time_ns - node->last_seen_ns > kDisconnectedFlowsNs) {
-      node->flows.Clear(unix_time_ns);
+    if (node->stream == 0 && monotonic_ns - node->last_active_ns > kDisconnectedFlowsNs) {
+      node->flows.Clear(monotonic_ns);
     } else {
-      node->flows.ForgetIdle(unix_time_ns);
+      node->flows.ForgetIdle(monotonic_ns);
     }
   }
 }
 
-void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t unix_time_ns, Node* node) {
+void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node) {
   for (const v1::InterfaceDefinition& definition : batch.interfaces()) {
     if (!node->flows.Define(definition).ok()) {
+      node->has_refused_definition = true;
       CountError(IngestError::kInvalidDefinition);
     }
   }
   for (const v1::FlowDefinition& definition : batch.flows()) {
-    const absl::Status status = node->flows.Define(definition, unix_time_ns);
+    const absl::Status status =
+        node->flows.Define(definition, realtime_clock_.NowNs(), monotonic_ns);
     if (!status.ok()) {
+      node->has_refused_definition = true;
       CountError(absl::IsResourceExhausted(status) ? IngestError::kFlowLimitDefinition
                                                    : IngestError::kInvalidDefinition);
     }
   }
+}
+
+bool NodeTable::AskForDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node) {
+  const auto& flow_ids = batch.columns().flow_ids();
+  if (node->has_refused_definition || node->end_stream == nullptr ||
+      (node->redefinition_asked_ns.has_value() &&
+       monotonic_ns - *node->redefinition_asked_ns < kRedefinitionSpacingNs) ||
+      std::all_of(flow_ids.begin(), flow_ids.end(),
+                  [&](uint64_t flow_id) { return node->flows.Find(flow_id) != nullptr; })) {
+    return false;
+  }
+  node->redefinition_asked_ns = monotonic_ns;
+  return true;
 }
 
 void NodeTable::TakeDrops(const v1::EventBatch& batch, Node* node) {
@@ -248,7 +283,7 @@ void NodeTable::TakeDrops(const v1::EventBatch& batch, Node* node) {
   }
 }
 
-void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns, Node* node) {
+void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns, Node* node) {
   node->batch_flows.clear();
   node->flow_is_rtp.clear();
   for (const uint64_t flow_id : columns.flow_ids()) {
@@ -259,7 +294,7 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns
       node->Drop("unknown_flow", columns.event_count());
       return;
     }
-    flow->last_used_ns = unix_time_ns;
+    flow->last_used_ns = monotonic_ns;
     node->batch_flows.push_back(flow);
     node->flow_is_rtp.push_back(flow->is_rtp);
   }
@@ -290,7 +325,7 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns
   }
   node->Drop("correlator_flow_limit", without_room);
   for (size_t i = 0; i < node->flow_events.size(); ++i) {
-    if (node->flow_events[i] > 0) {
+    if (node->flow_events[i] > 0 && node->batch_flows[i]->is_at_source) {
       const Endpoint& source = flows_.EndpointOf(flows_.Record(*node->batch_flows[i]->id).source);
       std::string pod = source.pod.empty() ? source.address.ToString() : source.pod;
       if (node->signatures.size() >= kMaxPods && !node->signatures.contains(pod)) {
@@ -303,21 +338,35 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns
 }
 
 uint64_t NodeTable::TakeBatch(const Attachment& attachment, const v1::EventBatch& batch) {
-  const int64_t now_ns = realtime_clock_.NowNs();
+  const int64_t now_ns = monotonic_clock_.NowNs();
   Sweep(now_ns);
   Node& node = *attachment.node;
-  const std::scoped_lock lock(node.mutex);
+  std::unique_lock lock(node.mutex);
   if (node.stream != attachment.stream) {
     return 0;
   }
-  node.last_seen_ns = now_ns;
+  node.last_seen_ns = realtime_clock_.NowNs();
+  node.last_active_ns = now_ns;
   // A resent batch may define what later ones refer to.
   TakeDefinitions(batch, now_ns, &node);
   if (batch.batch_number() <= node.acknowledged) {
     CountError(IngestError::kDuplicateBatch);
     return node.acknowledged;
   }
-  const uint64_t missing = batch.batch_number() - node.acknowledged - 1;
+  if (AskForDefinitions(batch, now_ns, &node)) {
+    CountError(IngestError::kUnknownFlowBatch);
+    const EndStream end_stream = std::exchange(node.end_stream, nullptr);
+    const uint64_t acknowledged = node.acknowledged;
+    // What comes on the stream until it has ended comes again on the next.
+    node.stream = 0;
+    lock.unlock();
+    end_stream(absl::AbortedError(fmt::format(
+        "batch {} of node {} names a flow that is not defined here; connect again and define it",
+        batch.batch_number(), node.name)));
+    return acknowledged;
+  }
+  const uint64_t missing = node.has_first_batch ? batch.batch_number() - node.acknowledged - 1 : 0;
+  node.has_first_batch = true;
   if (missing > 0) {
     // The probe ran out of room for them; it counts their events among its drops.
     CountError(IngestError::kMissingBatch, missing);

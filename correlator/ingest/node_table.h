@@ -66,7 +66,7 @@ class NodeTable final : public NodeReader {
 
   // All must outlive the table.
   NodeTable(FlowRegistry* flows, NodeEventSink* sink, const Clock* realtime_clock,
-            const IngestLimits& limits);
+            const Clock* monotonic_clock, const IngestLimits& limits);
   ~NodeTable() override;
   NodeTable(const NodeTable&) = delete;
   NodeTable& operator=(const NodeTable&) = delete;
@@ -97,15 +97,19 @@ class NodeTable final : public NodeReader {
  private:
   absl::StatusOr<std::shared_ptr<Node>> FindOrAdd(const std::string& name);
   std::vector<std::shared_ptr<Node>> AllNodes() const;
-  void Sweep(int64_t unix_time_ns);
-  void TakeDefinitions(const v1::EventBatch& batch, int64_t unix_time_ns, Node* node);
+  void Sweep(int64_t monotonic_ns);
+  void TakeDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node);
+  // Ends the stream for the probe to define its flows anew, if the batch names one that is not
+  // defined and this may help. The batch is left for the probe to send again.
+  bool AskForDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node);
   void TakeDrops(const v1::EventBatch& batch, Node* node);
-  void TakeEvents(const v1::EventColumns& columns, int64_t unix_time_ns, Node* node);
+  void TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns, Node* node);
   NodeSnapshot Snapshot(const Node& node) const;
 
   FlowRegistry& flows_;
   NodeEventSink& sink_;
   const Clock& realtime_clock_;
+  const Clock& monotonic_clock_;
   const IngestLimits limits_;
   std::array<std::atomic<uint64_t>, static_cast<size_t>(IngestError::kCount)> errors_ = {};
   std::atomic<int64_t> last_sweep_ns_ = 0;

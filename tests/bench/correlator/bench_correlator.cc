@@ -42,7 +42,7 @@ class Chain : public ObservationSink {
         aggregator_(flows_.get(), &clock_errors_, 2000),
         clocks_(ClockStage::Create(clock_, *this, clock_errors_,
                                    [] { return std::make_unique<IntervalClockModel>(); })),
-        nodes_(flows_.get(), clocks_.get(), &clock_, IngestLimits{.max_flows = 100'000}) {
+        nodes_(flows_.get(), clocks_.get(), &clock_, &clock_, IngestLimits{.max_flows = 100'000}) {
     for (const char* const name : kNodeNames) {
       v1::Hello hello;
       hello.set_node(name);

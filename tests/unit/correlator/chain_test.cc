@@ -137,7 +137,7 @@ class Chain : public ObservationSink {
   PathAggregator aggregator{flows.get(), &clock_errors, 100};
   std::unique_ptr<ClockStage> clocks = ClockStage::Create(
       clock, *this, clock_errors, [] { return std::make_unique<IntervalClockModel>(); });
-  NodeTable nodes{flows.get(), clocks.get(), &clock, IngestLimits{}};
+  NodeTable nodes{flows.get(), clocks.get(), &clock, &clock, IngestLimits{}};
   std::array<Probe, 3> probes;
 
  private:

@@ -120,13 +120,16 @@ TEST_CASE("Numbers are used again only after the quarantine") {
   fixture.flows->Remove(first, kSecondNs);
   // Matches that name it are still about.
   CHECK(fixture.flows->Description(first).source_port == 1);
+  fixture.flows->ReleaseRemoved(2 * kSecondNs);
   const FlowId second = *fixture.flows->Add(Flow("10.0.0.1", "10.0.0.2", 0, 2), 2 * kSecondNs);
   CHECK(second != first);
   CHECK(fixture.flows->Record(second).conversation != conversation);
   fixture.flows->Remove(second, 3 * kSecondNs);
 
   const int64_t later_ns = kSecondNs + kFlowQuarantineNs;
+  fixture.flows->ReleaseRemoved(later_ns - 1);
   CHECK_FALSE(fixture.flows->Add(Flow("10.0.0.1", "10.0.0.2", 0, 3), later_ns - 1).ok());
+  fixture.flows->ReleaseRemoved(later_ns);
   const FlowId third = *fixture.flows->Add(Flow("10.0.0.1", "10.0.0.2", 0, 3), later_ns);
   CHECK(third == first);
   CHECK(fixture.flows->Record(third).conversation == conversation);
@@ -138,6 +141,7 @@ TEST_CASE("A conversation lives as long as one of its flows") {
   const FlowId b = *fixture.flows->Add(Flow("10.0.0.1", "10.0.0.2", 1), 0);
   const ConversationId conversation = fixture.flows->Record(b).conversation;
   fixture.flows->Remove(a, 0);
+  fixture.flows->ReleaseRemoved(2 * kFlowQuarantineNs);
   const FlowRecord again = fixture.Add(Flow("10.0.0.1", "10.0.0.2", 2), 2 * kFlowQuarantineNs);
   CHECK(again.conversation == conversation);
 }

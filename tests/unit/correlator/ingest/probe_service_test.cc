@@ -24,7 +24,7 @@ class Fixture {
  public:
   explicit Fixture(uint32_t max_streams = 100)
       : flows(FlowRegistry::Create(*directory, 1000)),
-        table(flows.get(), &sink, &realtime, IngestLimits{}),
+        table(flows.get(), &sink, &realtime, &monotonic, IngestLimits{}),
         service(MakeProbeService(
             &table, &monotonic,
             {.signature = {}, .max_streams = max_streams, .correlator_instance = "c-1"})) {
@@ -225,6 +225,24 @@ TEST_CASE("A second probe of a node ends the first, with a message") {
   CHECK(newer.MustRead().acknowledgement().batch_number() == 1);
 }
 
+TEST_CASE("A stream that names an undefined flow is aborted, for the probe to define it anew") {
+  Fixture fixture;
+  Client client(fixture);
+  client.SayHello("node-a", "1");
+  CHECK(client.MustRead().has_welcome());
+  v1::EventBatch batch = MakeBatch(1, {});
+  AddEvents({11}, 7, &batch);
+  client.Send(batch);
+  CHECK(client.Finish().error_code() == grpc::StatusCode::ABORTED);
+  Client again(fixture);
+  again.SayHello("node-a", "1");
+  CHECK(again.MustRead().welcome().acknowledged_batch_number() == 0);
+  *batch.add_flows() = MakeBatch(1, {7}).flows(0);
+  again.Send(batch);
+  CHECK(again.MustRead().acknowledgement().batch_number() == 1);
+  CHECK(fixture.sink.events().size() == 1);
+}
+
 TEST_CASE("Streams are bounded, and there is room again when one ends") {
   Fixture fixture(/*max_streams=*/1);
   {
@@ -294,6 +312,10 @@ TEST_CASE("Random requests neither crash nor stop the correlator") {
   Client hostile(fixture);
   hostile.SayHello("node-a", "1");
   CHECK(hostile.MustRead().has_welcome());
+  // After a refused definition, events of unknown flows do not end the stream.
+  v1::EventBatch refused = MakeBatch(1, {7});
+  refused.mutable_flows(0)->set_transport(1);
+  REQUIRE(hostile.Send(refused));
   for (int i = 0; i < 2000; ++i) {
     v1::StreamRequest request;
     if (i % 3 == 0) {
