@@ -194,11 +194,11 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 direction)
 	scratch = bpf_map_lookup_elem(&scratches, &zero);
 	if (!scratch)
 		return;
-	result = find_payload(skb, scratch);
+	result = find_payload(skb, scratch, CAPTURE_LINK_ETHERNET);
 	if (result == CAPTURE_COUNTER_MALFORMED && skb->len > skb->data_end - skb->data) {
 		/* Headers may lie outside the linear part of the packet: ask for them once. */
 		bpf_skb_pull_data(skb, skb->len < HEADERS_PULL_BYTES ? skb->len : HEADERS_PULL_BYTES);
-		result = find_payload(skb, scratch);
+		result = find_payload(skb, scratch, CAPTURE_LINK_ETHERNET);
 	}
 	if (result != PARSE_OK) {
 		count(result);

@@ -52,6 +52,14 @@ enum capture_direction {
 	CAPTURE_DIRECTION_EGRESS = 2,
 };
 
+/* What precedes the IP header in the packets of a device. */
+enum capture_link_layer {
+	/* An Ethernet header, with or without VLAN tags. */
+	CAPTURE_LINK_ETHERNET = 0,
+	/* Nothing: tun, WireGuard, IP tunnels. */
+	CAPTURE_LINK_IP = 1,
+};
+
 enum capture_signature_kind {
 	/* Content-defined window of a TCP stream. */
 	CAPTURE_SIGNATURE_CONTENT = 1,

@@ -517,10 +517,11 @@ static __always_inline void capture_rtp(capture_packet *packet, struct capture_s
 }
 
 /*
- * Finds the packet's payload into scratch->network and scratch->transport. PARSE_OK, or the cause
- * for leaving the packet alone.
+ * Finds the payload of a packet of a device of `link_layer` (enum capture_link_layer) into
+ * scratch->network and scratch->transport. PARSE_OK, or the cause for leaving the packet alone.
  */
-CAPTURE_FUNCTION int find_payload(capture_packet *packet, struct capture_scratch *scratch)
+CAPTURE_FUNCTION int find_payload(capture_packet *packet, struct capture_scratch *scratch,
+				  __u32 link_layer)
 {
 	const __u8 *data, *end;
 	int result;
@@ -529,7 +530,7 @@ CAPTURE_FUNCTION int find_payload(capture_packet *packet, struct capture_scratch
 		return CAPTURE_COUNTER_MALFORMED;
 	data = capture_data(packet);
 	end = capture_end(packet);
-	result = parse_network(data, end, capture_bytes(packet), &scratch->network);
+	result = parse_network(data, end, capture_bytes(packet), link_layer, &scratch->network);
 	if (result != PARSE_OK)
 		return result;
 	result = parse_ports(data, end, &scratch->network, &scratch->transport);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
- * From the first byte of a frame to the payload of TCP or UDP: Ethernet with up to two inline VLAN
- * tags, IPv4 with options, IPv6 with extension headers. Reads between `data` and `end` only.
+ * From the first byte of a packet to the payload of TCP or UDP: Ethernet with up to two inline VLAN
+ * tags, or none where the device has no such header; IPv4 with options, IPv6 with extension
+ * headers. Reads between `data` and `end` only.
  */
 #ifndef BPF_PARSE_H_
 #define BPF_PARSE_H_
@@ -156,9 +157,24 @@ static __always_inline int parse_ipv6(const __u8 *data, const __u8 *end, __u32 f
 	return CAPTURE_COUNTER_MALFORMED;
 }
 
+/* Finds the transport header behind an IP header at network->offset. */
+static __always_inline int parse_ip(const __u8 *data, const __u8 *end, __u32 frame_bytes,
+				    struct network *network)
+{
+	const __u8 *header = header_at(data, end, network->offset, IPV4_HEADER_MIN_BYTES);
+
+	if (!header)
+		return CAPTURE_COUNTER_MALFORMED;
+	if ((header[0] >> 4) == 4)
+		return parse_ipv4(data, end, frame_bytes, network);
+	if ((header[0] >> 4) == 6)
+		return parse_ipv6(data, end, frame_bytes, network);
+	return CAPTURE_COUNTER_NOT_IP;
+}
+
 /* Finds the transport header of an Ethernet frame of `frame_bytes` in all. */
-static __always_inline int parse_network(const __u8 *data, const __u8 *end, __u32 frame_bytes,
-					 struct network *network)
+static __always_inline int parse_ethernet(const __u8 *data, const __u8 *end, __u32 frame_bytes,
+					  struct network *network)
 {
 	const __u8 *header = header_at(data, end, 0, ETHERNET_HEADER_BYTES);
 	__u16 ethertype;
@@ -182,6 +198,17 @@ static __always_inline int parse_network(const __u8 *data, const __u8 *end, __u3
 	if (ethertype == ETHERTYPE_IPV6)
 		return parse_ipv6(data, end, frame_bytes, network);
 	return CAPTURE_COUNTER_NOT_IP;
+}
+
+/* Finds the transport header of a packet of `frame_bytes` in all, as its device makes it begin. */
+static __always_inline int parse_network(const __u8 *data, const __u8 *end, __u32 frame_bytes,
+					 __u32 link_layer, struct network *network)
+{
+	if (link_layer == CAPTURE_LINK_IP) {
+		network->offset = 0;
+		return parse_ip(data, end, frame_bytes, network);
+	}
+	return parse_ethernet(data, end, frame_bytes, network);
 }
 
 /* The ports alone: what the filter needs, before anything dearer. */

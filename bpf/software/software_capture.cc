@@ -113,10 +113,10 @@ class Engine final : public SoftwareCapture {
   }
 
   void Packet(std::span<const uint8_t> frame, uint64_t time_ns, uint32_t interface_index,
-              capture_direction direction) override {
+              capture_direction direction, const PacketForm& form) override {
     capture_packet packet = {frame.data(), static_cast<uint32_t>(frame.size())};
     capture_count(scratch_.get(), CAPTURE_COUNTER_PACKETS);
-    const int result = find_payload(&packet, scratch_.get());
+    const int result = find_payload(&packet, scratch_.get(), form.link_layer);
     if (result != PARSE_OK) {
       capture_count(scratch_.get(), static_cast<__u32>(result));
       return;

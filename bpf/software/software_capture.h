@@ -15,6 +15,12 @@
 
 namespace audio_latency {
 
+// What a packet is like beside its bytes.
+struct PacketForm {
+  // Of the device that it was seen at.
+  capture_link_layer link_layer = CAPTURE_LINK_ETHERNET;
+};
+
 // Not thread-safe. Signs exactly as the kernel does: both compile bpf/capture_core.h.
 class SoftwareCapture {
  public:
@@ -27,11 +33,11 @@ class SoftwareCapture {
                                                  EventSink sink);
   virtual ~SoftwareCapture() = default;
 
-  // Looks one Ethernet frame through, as if it had passed at `time_ns` (CLOCK_MONOTONIC of the
-  // node). `frame` may be cut short by the capture; the IP lengths tell, and it counts as
-  // malformed.
+  // Looks one packet through, as if it had passed at `time_ns` (CLOCK_MONOTONIC of the node).
+  // `frame` begins with what `form.link_layer` says. It may be cut short by the capture; the IP
+  // lengths tell, and it counts as malformed.
   virtual void Packet(std::span<const uint8_t> frame, uint64_t time_ns, uint32_t interface_index,
-                      capture_direction direction) = 0;
+                      capture_direction direction, const PacketForm& form) = 0;
 
   virtual const Counters& counters() const = 0;
 };

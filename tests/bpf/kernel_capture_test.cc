@@ -71,7 +71,7 @@ void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
     for (const signature_event& event : kernel->TakeEvents()) {
       found.push_back(event);
     }
-    software->Packet(frame, 1, 1, CAPTURE_DIRECTION_EGRESS);
+    software->Packet(frame, 1, 1, CAPTURE_DIRECTION_EGRESS, {});
   }
   REQUIRE(found.size() == expected.size());
   for (size_t i = 0; i < found.size(); ++i) {

@@ -2,6 +2,8 @@
 // end (each frame lies in memory of just its size, so that AddressSanitizer sees a byte too far).
 
 #include <catch2/catch.hpp>
+#include <cstring>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <vector>
@@ -27,10 +29,11 @@ class Parser {
             [this](const signature_event& event) { events.push_back(event); })) {}
 
   // Feeds the frame from memory of exactly its size.
-  void Feed(const Bytes& frame) {
+  void Feed(const Bytes& frame, capture_link_layer link_layer = CAPTURE_LINK_ETHERNET) {
     auto exact = std::make_unique<uint8_t[]>(frame.size());
     std::copy(frame.begin(), frame.end(), exact.get());
-    capture_->Packet({exact.get(), frame.size()}, 1, 3, CAPTURE_DIRECTION_INGRESS);
+    capture_->Packet({exact.get(), frame.size()}, 1, 3, CAPTURE_DIRECTION_INGRESS,
+                     {.link_layer = link_layer});
   }
 
   uint64_t Count(capture_counter counter) const { return capture_->counters()[counter]; }
@@ -84,6 +87,35 @@ TEST_CASE("the payload is found in every shape of frame, and the same") {
     CHECK(event.source_address[0] == (shape.ipv6 ? 0xfd : 0));
     CHECK(event.source_address[10] == (shape.ipv6 ? 0 : 0xff));
   }
+}
+
+TEST_CASE("a packet of a device without Ethernet header begins with its IP header") {
+  constexpr std::ptrdiff_t kEthernetBytes = 14;
+  for (const FrameOptions& shape : Shapes()) {
+    if (!shape.vlan_tags.empty()) {
+      continue;
+    }
+    const Bytes frame = TcpFrame(Payload(), shape);
+    Parser with_header;
+    with_header.Feed(frame);
+    Parser without_header;
+    without_header.Feed({frame.begin() + kEthernetBytes, frame.end()}, CAPTURE_LINK_IP);
+    REQUIRE(without_header.events.size() == with_header.events.size());
+    CHECK(std::memcmp(without_header.events.data(), with_header.events.data(),
+                      sizeof(signature_event) * with_header.events.size()) == 0);
+    if (shape.trailing_bytes || shape.zero_ip_length) {
+      continue;
+    }
+    Parser cut;
+    for (std::ptrdiff_t end = kEthernetBytes; end < std::ssize(frame); ++end) {
+      cut.Feed({frame.begin() + kEthernetBytes, frame.begin() + end}, CAPTURE_LINK_IP);
+    }
+    CHECK(cut.events.empty());
+    CHECK(cut.Count(CAPTURE_COUNTER_MALFORMED) == frame.size() - kEthernetBytes);
+  }
+  Parser parser;
+  parser.Feed(Bytes(100, 0x51), CAPTURE_LINK_IP);
+  CHECK(parser.Count(CAPTURE_COUNTER_NOT_IP) == 1);
 }
 
 TEST_CASE("a frame cut at any length is counted, and gives no event") {

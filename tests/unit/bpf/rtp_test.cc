@@ -31,7 +31,7 @@ class Receiver {
   void Datagram(const Bytes& payload, uint16_t source_port = 40000) {
     testing::FrameOptions options;
     options.source_port = source_port;
-    capture_->Packet(UdpFrame(payload, options), 1, 3, CAPTURE_DIRECTION_INGRESS);
+    capture_->Packet(UdpFrame(payload, options), 1, 3, CAPTURE_DIRECTION_INGRESS, {});
   }
 
   uint64_t Count(capture_counter counter) const { return capture_->counters()[counter]; }

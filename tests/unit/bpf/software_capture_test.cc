@@ -64,7 +64,7 @@ class Stream {
 
  private:
   void Frame(const Bytes& frame) {
-    capture_->Packet(frame, ++time_ns_, 3, CAPTURE_DIRECTION_INGRESS);
+    capture_->Packet(frame, ++time_ns_, 3, CAPTURE_DIRECTION_INGRESS, {});
   }
 
   std::unique_ptr<SoftwareCapture> capture_;
@@ -164,7 +164,7 @@ TEST_CASE("a reused 5-tuple begins anew, with and without its SYN seen") {
     FrameOptions options;
     options.sequence = sequence;
     options.tcp_flags = flags;
-    capture->Packet(TcpFrame(bytes, options), 1, 3, CAPTURE_DIRECTION_INGRESS);
+    capture->Packet(TcpFrame(bytes, options), 1, 3, CAPTURE_DIRECTION_INGRESS, {});
   };
   const size_t expected = ReferenceSignatures(second, config).size();
   send(first, 3000000000, 0x18);
@@ -261,7 +261,7 @@ TEST_CASE("the flow table is bounded") {
   for (uint16_t port = 1; port <= 1000; ++port) {
     FrameOptions options;
     options.source_port = port;
-    capture->Packet(TcpFrame(speech, options), 1, 3, CAPTURE_DIRECTION_EGRESS);
+    capture->Packet(TcpFrame(speech, options), 1, 3, CAPTURE_DIRECTION_EGRESS, {});
   }
   CHECK(events > 1000);
   CHECK(capture->counters()[CAPTURE_COUNTER_PACKETS] == 1000);
