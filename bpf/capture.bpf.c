@@ -13,12 +13,11 @@
 #include "level.h"
 #include "flow.h"
 #include "scratch.h"
+#include "tunnel.h"
 
 typedef struct __sk_buff capture_packet;
 
 #define TC_ACT_UNSPEC (-1)
-/* Ethernet, two VLAN tags, IP with options or extensions, TCP with options: what a pull asks for. */
-#define HEADERS_PULL_BYTES 192
 
 /* Defaults of what the loader sets before it loads. */
 #define EVENTS_DEFAULT_BYTES (4 * 1024 * 1024)
@@ -184,7 +183,7 @@ static __always_inline int capture_port_wanted(struct capture_scratch *scratch, 
 
 #include "capture_core.h"
 
-static __always_inline void capture(struct __sk_buff *skb, __u8 direction)
+static __always_inline void capture(struct __sk_buff *skb, __u8 direction, __u32 link_layer)
 {
 	struct capture_scratch *scratch;
 	__u32 zero = 0;
@@ -194,11 +193,11 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 direction)
 	scratch = bpf_map_lookup_elem(&scratches, &zero);
 	if (!scratch)
 		return;
-	result = find_payload(skb, scratch, CAPTURE_LINK_ETHERNET);
-	if (result == CAPTURE_COUNTER_MALFORMED && skb->len > skb->data_end - skb->data) {
+	result = find_payload(skb, scratch, link_layer);
+	if (result == CAPTURE_COUNTER_MALFORMED && !are_headers_linear(skb)) {
 		/* Headers may lie outside the linear part of the packet: ask for them once. */
-		bpf_skb_pull_data(skb, skb->len < HEADERS_PULL_BYTES ? skb->len : HEADERS_PULL_BYTES);
-		result = find_payload(skb, scratch, CAPTURE_LINK_ETHERNET);
+		bpf_skb_pull_data(skb, skb->len < HEADERS_MAX_BYTES ? skb->len : HEADERS_MAX_BYTES);
+		result = find_payload(skb, scratch, link_layer);
 	}
 	if (result != PARSE_OK) {
 		count(result);
@@ -207,17 +206,33 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 direction)
 	capture_packet_payload(skb, scratch, bpf_ktime_get_ns(), skb->ifindex, direction);
 }
 
+/* For devices whose packets begin with an Ethernet header … */
 SEC("tc")
 int capture_ingress(struct __sk_buff *skb)
 {
-	capture(skb, CAPTURE_DIRECTION_INGRESS);
+	capture(skb, CAPTURE_DIRECTION_INGRESS, CAPTURE_LINK_ETHERNET);
 	return TC_ACT_UNSPEC;
 }
 
 SEC("tc")
 int capture_egress(struct __sk_buff *skb)
 {
-	capture(skb, CAPTURE_DIRECTION_EGRESS);
+	capture(skb, CAPTURE_DIRECTION_EGRESS, CAPTURE_LINK_ETHERNET);
+	return TC_ACT_UNSPEC;
+}
+
+/* … and for those whose packets begin with the IP header. */
+SEC("tc")
+int capture_ingress_ip(struct __sk_buff *skb)
+{
+	capture(skb, CAPTURE_DIRECTION_INGRESS, CAPTURE_LINK_IP);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int capture_egress_ip(struct __sk_buff *skb)
+{
+	capture(skb, CAPTURE_DIRECTION_EGRESS, CAPTURE_LINK_IP);
 	return TC_ACT_UNSPEC;
 }
 

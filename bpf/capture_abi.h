@@ -147,8 +147,4 @@ enum capture_counter {
 /* Most payload of one packet that is looked through: GSO makes 64 KiB. */
 #define CAPTURE_PAYLOAD_MAX_BYTES (33 * 2048)
 
-/* Names in the object file, for the loader. The programs differ by what precedes the IP header. */
-#define CAPTURE_PROGRAM_INGRESS "capture_ingress"
-#define CAPTURE_PROGRAM_EGRESS "capture_egress"
-
 #endif /* BPF_CAPTURE_ABI_H_ */

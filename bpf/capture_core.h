@@ -21,6 +21,7 @@
 #define BPF_CAPTURE_CORE_H_
 
 #include "scratch.h"
+#include "tunnel.h"
 
 /* Records the anchors among the 32 windows that begin at buffer[from …]. */
 CAPTURE_FUNCTION int scan_block(struct capture_scratch *scratch, __u32 from)
@@ -516,6 +517,35 @@ static __always_inline void capture_rtp(capture_packet *packet, struct capture_s
 	sign_rtp_payload(scratch);
 }
 
+/* 1 when the part of the packet that can be read directly holds all headers it may have. */
+static __always_inline int are_headers_linear(capture_packet *packet)
+{
+	__u32 linear_bytes = capture_end(packet) - capture_data(packet);
+
+	return linear_bytes >= HEADERS_MAX_BYTES || linear_bytes >= capture_bytes(packet);
+}
+
+/*
+ * Puts the packet that scratch->network carries in its stead. PARSE_OK, or the cause for not doing
+ * so: CAPTURE_COUNTER_MALFORMED when there is none, or when its headers are not all to be seen.
+ */
+CAPTURE_FUNCTION int enter_tunnel(capture_packet *packet, struct capture_scratch *scratch)
+{
+	struct network outer, inner;
+	int result;
+
+	if (!packet || !scratch)
+		return CAPTURE_COUNTER_MALFORMED;
+	outer = scratch->network;
+	result = parse_tunnel(capture_data(packet), capture_end(packet), &outer, &inner);
+	if (result != PARSE_OK)
+		return result;
+	if (is_ip_in_ip(inner.transport))
+		return CAPTURE_COUNTER_NOT_TCP_OR_UDP;
+	scratch->network = inner;
+	return PARSE_OK;
+}
+
 /*
  * Finds the payload of a packet of a device of `link_layer` (enum capture_link_layer) into
  * scratch->network and scratch->transport. PARSE_OK, or the cause for leaving the packet alone.
@@ -524,7 +554,7 @@ CAPTURE_FUNCTION int find_payload(capture_packet *packet, struct capture_scratch
 				  __u32 link_layer)
 {
 	const __u8 *data, *end;
-	int result;
+	int result, may_enter = 1;
 
 	if (!packet || !scratch)
 		return CAPTURE_COUNTER_MALFORMED;
@@ -533,9 +563,25 @@ CAPTURE_FUNCTION int find_payload(capture_packet *packet, struct capture_scratch
 	result = parse_network(data, end, capture_bytes(packet), link_layer, &scratch->network);
 	if (result != PARSE_OK)
 		return result;
+	if (is_ip_in_ip(scratch->network.transport)) {
+		result = enter_tunnel(packet, scratch);
+		if (result != PARSE_OK)
+			return result;
+		may_enter = 0;
+	}
 	result = parse_ports(data, end, &scratch->network, &scratch->transport);
 	if (result != PARSE_OK)
 		return result;
+	if (may_enter && scratch->network.transport == TRANSPORT_UDP &&
+	    is_tunnel_port(scratch->transport.destination_port)) {
+		result = enter_tunnel(packet, scratch);
+		if (result == PARSE_OK)
+			result = parse_ports(data, end, &scratch->network, &scratch->transport);
+		/* What is no tunnel is ordinary UDP; but first all headers must have been seen. */
+		if (result != PARSE_OK &&
+		    (result != CAPTURE_COUNTER_MALFORMED || !are_headers_linear(packet)))
+			return result;
+	}
 	if (!capture_port_wanted(scratch, scratch->transport.source_port,
 				 scratch->transport.destination_port))
 		return CAPTURE_COUNTER_PORT_FILTERED;

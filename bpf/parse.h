@@ -2,7 +2,7 @@
 /*
  * From the first byte of a packet to the payload of TCP or UDP: Ethernet with up to two inline VLAN
  * tags, or none where the device has no such header; IPv4 with options, IPv6 with extension
- * headers. Reads between `data` and `end` only.
+ * headers. Reads between `data` and `end` only. What lies in tunnels is tunnel.h's.
  */
 #ifndef BPF_PARSE_H_
 #define BPF_PARSE_H_
@@ -26,8 +26,10 @@
 #define ETHERTYPE_VLAN 0x8100
 #define ETHERTYPE_QINQ 0x88a8
 
+#define TRANSPORT_IPV4 4 /* IPv4 within IP (RFC 2003, RFC 2473) */
 #define TRANSPORT_TCP 6
 #define TRANSPORT_UDP 17
+#define TRANSPORT_IPV6 41 /* IPv6 within IP (RFC 4213, RFC 2473) */
 
 #define IPV6_NEXT_HOP_BY_HOP 0
 #define IPV6_NEXT_ROUTING 43
@@ -48,7 +50,7 @@ struct network {
 	__u32 transport_offset;
 	__u32 transport_bytes; /* transport header and payload */
 	__u8 version; /* 4 or 6 */
-	__u8 transport; /* IP protocol number */
+	__u8 transport; /* IP protocol number: TCP, UDP, or IP within IP */
 };
 
 struct transport {
@@ -59,6 +61,12 @@ struct transport {
 	__u32 payload_offset; /* from the start of the frame */
 	__u32 payload_bytes;
 };
+
+/* 1 when the packet's payload is another IP packet. */
+static __always_inline int is_ip_in_ip(__u8 transport)
+{
+	return transport == TRANSPORT_IPV4 || transport == TRANSPORT_IPV6;
+}
 
 /* `offset` is kept below this by masking, so that the verifier sees a bounded packet pointer. */
 #define HEADER_OFFSET_MASK (HEADERS_MAX_BYTES - 1)
@@ -90,7 +98,7 @@ static __always_inline int parse_ipv4(const __u8 *data, const __u8 *end, __u32 f
 		return CAPTURE_COUNTER_MALFORMED;
 	total_bytes = capture_ntohs(load16(header + 2));
 	/* BIG TCP: the length does not fit, so it is 0 and the frame's own length holds. */
-	if (total_bytes == 0)
+	if (total_bytes == 0 && frame_bytes > network->offset)
 		total_bytes = frame_bytes - network->offset;
 	if (total_bytes < header_bytes || network->offset + total_bytes > frame_bytes)
 		return CAPTURE_COUNTER_MALFORMED;
@@ -98,7 +106,8 @@ static __always_inline int parse_ipv4(const __u8 *data, const __u8 *end, __u32 f
 	network->transport = header[9];
 	network->transport_offset = network->offset + header_bytes;
 	network->transport_bytes = total_bytes - header_bytes;
-	if (network->transport != TRANSPORT_TCP && network->transport != TRANSPORT_UDP)
+	if (network->transport != TRANSPORT_TCP && network->transport != TRANSPORT_UDP &&
+	    !is_ip_in_ip(network->transport))
 		return CAPTURE_COUNTER_NOT_TCP_OR_UDP;
 	if (capture_ntohs(load16(header + 6)) & IPV4_MORE_FRAGMENTS_OR_OFFSET)
 		return CAPTURE_COUNTER_FRAGMENT;
@@ -125,7 +134,7 @@ static __always_inline int parse_ipv6(const __u8 *data, const __u8 *end, __u32 f
 	next = header[6];
 	network->version = 6;
 	for (i = 0; i <= IPV6_EXTENSIONS_MAX; i++) {
-		if (next == TRANSPORT_TCP || next == TRANSPORT_UDP) {
+		if (next == TRANSPORT_TCP || next == TRANSPORT_UDP || is_ip_in_ip(next)) {
 			if (offset > end_offset)
 				return CAPTURE_COUNTER_MALFORMED;
 			network->transport = next;
@@ -172,18 +181,18 @@ static __always_inline int parse_ip(const __u8 *data, const __u8 *end, __u32 fra
 	return CAPTURE_COUNTER_NOT_IP;
 }
 
-/* Finds the transport header of an Ethernet frame of `frame_bytes` in all. */
+/* Finds the transport header of the Ethernet frame that begins at network->offset. */
 static __always_inline int parse_ethernet(const __u8 *data, const __u8 *end, __u32 frame_bytes,
 					  struct network *network)
 {
-	const __u8 *header = header_at(data, end, 0, ETHERNET_HEADER_BYTES);
+	const __u8 *header = header_at(data, end, network->offset, ETHERNET_HEADER_BYTES);
 	__u16 ethertype;
 	int i;
 
 	if (!header)
 		return CAPTURE_COUNTER_MALFORMED;
 	ethertype = capture_ntohs(load16(header + 12));
-	network->offset = ETHERNET_HEADER_BYTES;
+	network->offset += ETHERNET_HEADER_BYTES;
 	for (i = 0; i < VLAN_TAGS_MAX; i++) {
 		if (ethertype != ETHERTYPE_VLAN && ethertype != ETHERTYPE_QINQ)
 			break;
@@ -204,10 +213,9 @@ static __always_inline int parse_ethernet(const __u8 *data, const __u8 *end, __u
 static __always_inline int parse_network(const __u8 *data, const __u8 *end, __u32 frame_bytes,
 					 __u32 link_layer, struct network *network)
 {
-	if (link_layer == CAPTURE_LINK_IP) {
-		network->offset = 0;
+	network->offset = 0;
+	if (link_layer == CAPTURE_LINK_IP)
 		return parse_ip(data, end, frame_bytes, network);
-	}
 	return parse_ethernet(data, end, frame_bytes, network);
 }
 

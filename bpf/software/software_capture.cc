@@ -20,6 +20,7 @@
 #include "bpf/rtp.h"
 #include "bpf/scratch.h"
 #include "bpf/signature.h"
+#include "bpf/tunnel.h"
 
 // What stands for the kernel's maps.
 struct capture_surroundings {

@@ -4,11 +4,10 @@
 
 #include <catch2/catch.hpp>
 #include <random>
-#include <tuple>
 #include <vector>
 
 #include "bpf/capture_layout.h"
-#include "bpf/software/software_capture.h"
+#include "tests/bpf/agreement.h"
 #include "tests/bpf/support/frame_builder.h"
 #include "tests/bpf/support/reference_signer.h"
 
@@ -18,9 +17,13 @@ namespace {
 using testing::Bytes;
 using testing::FrameOptions;
 using testing::KernelCapture;
+using testing::kShortestFrame;
+using testing::kUnspecified;
+using testing::Load;
 using testing::MuLaw;
 using testing::RandomBytes;
 using testing::ReferenceSignatures;
+using testing::RequireSame;
 using testing::RtpOptions;
 using testing::RtpPacket;
 using testing::Signatures;
@@ -28,62 +31,11 @@ using testing::Speech;
 using testing::TcpFrame;
 using testing::UdpFrame;
 
-constexpr int kUnspecified = -1;          // TC_ACT_UNSPEC and TCX_NEXT
 constexpr size_t kLongestPayload = 2600;  // BPF_PROG_TEST_RUN takes no longer frames
-constexpr size_t kShortestFrame = 54;     // nor any without a whole IP header
 
 capture_config Config(uint32_t window_bytes = 64, uint32_t rate_bits = 6,
                       capture_algorithm algorithm = CAPTURE_ALGORITHM_XXHASH) {
   return capture_config_make(42, window_bytes, rate_bits, 256, algorithm);
-}
-
-std::unique_ptr<KernelCapture> Load(const capture_config& config,
-                                    const std::set<uint16_t>& ports = {},
-                                    const std::set<uint16_t>& excluded = {}) {
-  auto kernel = KernelCapture::Load(config, ports, excluded);
-  INFO(kernel.status().ToString());
-  REQUIRE(kernel.ok());
-  return *std::move(kernel);
-}
-
-// Everything of an event but the time and the interface, which the kernel chooses here.
-auto Content(const signature_event& event) {
-  return std::tuple(event.signature, event.position, event.kind, event.flags,
-                    event.initial_sequence, event.rtp_ssrc, event.rtp_timestamp,
-                    event.payload_bytes, event.rtp_payload_type, event.level, event.source_port,
-                    event.destination_port, event.transport, event.direction,
-                    Bytes(event.source_address, event.source_address + 16),
-                    Bytes(event.destination_address, event.destination_address + 16));
-}
-
-// Runs frames through both and demands the same events and the same counts.
-void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
-                 size_t* event_count = nullptr) {
-  auto kernel = Load(config);
-  std::vector<signature_event> expected;
-  auto software = SoftwareCapture::Create(
-      config, 1024, [&](const signature_event& event) { expected.push_back(event); });
-  std::vector<signature_event> found;
-  for (const Bytes& frame : frames) {
-    INFO("frame of " << frame.size() << " bytes, ethertype " << int{frame[12]} << ","
-                     << int{frame[13]});
-    REQUIRE(kernel->Run(frame, CAPTURE_DIRECTION_EGRESS) == kUnspecified);
-    for (const signature_event& event : kernel->TakeEvents()) {
-      found.push_back(event);
-    }
-    software->Packet(frame, 1, 1, CAPTURE_DIRECTION_EGRESS, {});
-  }
-  REQUIRE(found.size() == expected.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    REQUIRE(Content(found[i]) == Content(expected[i]));
-  }
-  for (int counter = 0; counter < CAPTURE_COUNTER_COUNT; ++counter) {
-    INFO(CaptureCounterName(static_cast<capture_counter>(counter)));
-    CHECK(kernel->Counter(static_cast<capture_counter>(counter)) == software->counters()[counter]);
-  }
-  if (event_count != nullptr) {
-    *event_count = found.size();
-  }
 }
 
 std::vector<Bytes> CutToFrames(const Bytes& stream, std::mt19937& random, size_t longest,
@@ -249,9 +201,14 @@ TEST_CASE("every configuration is accepted by the verifier") {
     for (const uint32_t rate_bits : {5U, 8U, 16U}) {
       for (const capture_algorithm algorithm :
            {CAPTURE_ALGORITHM_XXHASH, CAPTURE_ALGORITHM_CRC32, CAPTURE_ALGORITHM_ROLLING_HASH}) {
-        auto kernel = Load(Config(window_bytes, rate_bits, algorithm));
-        CHECK(kernel->VerifiedInstructions() > 0);
-        CHECK(kernel->VerifiedInstructions() < 800000);
+        const auto verified =
+            Load(Config(window_bytes, rate_bits, algorithm))->VerifiedInstructions();
+        CHECK(verified.size() == 4);
+        for (const auto& [program, instructions] : verified) {
+          CAPTURE(program, window_bytes, rate_bits, algorithm);
+          CHECK(instructions > 0);
+          CHECK(instructions < 800000);
+        }
       }
     }
   }

@@ -146,8 +146,10 @@ absl::Status Run(const std::string& json_path) {
     const std::vector<Bytes> frames = RtpFrames(*audio, bytes, payload_type);
     results.Add(name, "ns/packet", Rounds([&] { return MeanOfFrames(kernel.get(), frames); }));
   }
-  results.Add("bpf/verified_instructions", "instructions",
-              {static_cast<double>(kernel->VerifiedInstructions())});
+  for (const auto& [program, instructions] : kernel->VerifiedInstructions()) {
+    results.Add("bpf/verified_instructions/" + program, "instructions",
+                {static_cast<double>(instructions)});
+  }
   results.Add("bpf/load", "ms", {load_ms.count()});
   if (!json_path.empty()) {
     results.Write(json_path);

@@ -28,7 +28,27 @@ void Append(Bytes* to, std::span<const uint8_t> bytes) {
   to->insert(to->end(), bytes.begin(), bytes.end());
 }
 
-Bytes Frame(const Bytes& transport, uint8_t protocol, const FrameOptions& options) {
+// Sample data of a RIFF file; empty when it has none.
+Bytes WavData(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  const Bytes all((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  size_t at = 12;
+  while (at + 8 <= all.size()) {
+    uint32_t length = 0;
+    std::memcpy(&length, &all[at + 4], 4);
+    if (std::memcmp(&all[at], "data", 4) == 0) {
+      const size_t end = std::min(all.size(), at + 8 + length);
+      return {all.begin() + static_cast<std::ptrdiff_t>(at + 8),
+              all.begin() + static_cast<std::ptrdiff_t>(end)};
+    }
+    at += 8 + length + (length & 1);
+  }
+  return {};
+}
+
+}  // namespace
+
+Bytes IpFrame(std::span<const uint8_t> payload, uint8_t protocol, const FrameOptions& options) {
   Bytes frame(12, 0x02);
   for (size_t i = 0; i < options.vlan_tags.size(); ++i) {
     Put16(&frame, i + 1 < options.vlan_tags.size() ? 0x88a8 : 0x8100);
@@ -52,11 +72,11 @@ Bytes Frame(const Bytes& transport, uint8_t protocol, const FrameOptions& option
       Append(&extensions, body);
     }
     Put32(&frame, 0x60000000);
-    const size_t length = extensions.size() + transport.size();
+    const size_t length = extensions.size() + payload.size();
     Put16(&frame, options.zero_ip_length ? 0 : static_cast<uint32_t>(length));
     frame.push_back(first);
     frame.push_back(64);
-    for (const uint8_t host : {uint8_t{5}, uint8_t{7}}) {
+    for (const uint8_t host : {options.source_host, options.destination_host}) {
       Bytes address(16, 0);
       address[0] = 0xfd;
       address[15] = host;
@@ -69,40 +89,20 @@ Bytes Frame(const Bytes& transport, uint8_t protocol, const FrameOptions& option
     frame.push_back(static_cast<uint8_t>(0x40 | header_bytes / 4));
     frame.push_back(0);
     Put16(&frame,
-          options.zero_ip_length ? 0 : static_cast<uint32_t>(header_bytes + transport.size()));
+          options.zero_ip_length ? 0 : static_cast<uint32_t>(header_bytes + payload.size()));
     Put16(&frame, 1);
     Put16(&frame, options.ipv4_fragment_field);
     frame.push_back(64);
     frame.push_back(protocol);
     Put16(&frame, 0);
-    Append(&frame, Bytes{10, 0, 1, 5});
-    Append(&frame, Bytes{10, 0, 2, 7});
+    Append(&frame, Bytes{10, 0, 1, options.source_host});
+    Append(&frame, Bytes{10, 0, 2, options.destination_host});
     Append(&frame, options.ipv4_options);
   }
-  Append(&frame, transport);
+  Append(&frame, payload);
   frame.resize(frame.size() + options.trailing_bytes, 0);
   return frame;
 }
-
-// Sample data of a RIFF file; empty when it has none.
-Bytes WavData(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const Bytes all((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  size_t at = 12;
-  while (at + 8 <= all.size()) {
-    uint32_t length = 0;
-    std::memcpy(&length, &all[at + 4], 4);
-    if (std::memcmp(&all[at], "data", 4) == 0) {
-      const size_t end = std::min(all.size(), at + 8 + length);
-      return {all.begin() + static_cast<std::ptrdiff_t>(at + 8),
-              all.begin() + static_cast<std::ptrdiff_t>(end)};
-    }
-    at += 8 + length + (length & 1);
-  }
-  return {};
-}
-
-}  // namespace
 
 Bytes TcpFrame(std::span<const uint8_t> payload, const FrameOptions& options) {
   Bytes segment;
@@ -116,7 +116,7 @@ Bytes TcpFrame(std::span<const uint8_t> payload, const FrameOptions& options) {
   Put32(&segment, 0);
   Append(&segment, options.tcp_options);
   Append(&segment, payload);
-  return Frame(segment, kTcp, options);
+  return IpFrame(segment, kTcp, options);
 }
 
 Bytes UdpFrame(std::span<const uint8_t> payload, const FrameOptions& options) {
@@ -126,7 +126,7 @@ Bytes UdpFrame(std::span<const uint8_t> payload, const FrameOptions& options) {
   Put16(&datagram, static_cast<uint32_t>(payload.size() + 8));
   Put16(&datagram, 0);
   Append(&datagram, payload);
-  return Frame(datagram, kUdp, options);
+  return IpFrame(datagram, kUdp, options);
 }
 
 Bytes RtpPacket(std::span<const uint8_t> payload, const RtpOptions& options) {

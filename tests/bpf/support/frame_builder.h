@@ -23,6 +23,9 @@ struct FrameOptions {
   std::vector<std::pair<uint8_t, Bytes>> ipv6_extensions = {};
   // IPv4: flags and offset field; IPv6: use an extension of type 44.
   uint16_t ipv4_fragment_field = 0;
+  // Last byte of the addresses.
+  uint8_t source_host = 5;
+  uint8_t destination_host = 7;
   uint16_t source_port = 40000;
   uint16_t destination_port = 9000;
   // TCP.
@@ -35,6 +38,8 @@ struct FrameOptions {
   size_t trailing_bytes = 0;
 };
 
+// Of any IP protocol.
+Bytes IpFrame(std::span<const uint8_t> payload, uint8_t protocol, const FrameOptions& options = {});
 Bytes TcpFrame(std::span<const uint8_t> payload, const FrameOptions& options = {});
 Bytes UdpFrame(std::span<const uint8_t> payload, const FrameOptions& options = {});
 

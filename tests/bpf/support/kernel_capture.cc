@@ -66,6 +66,13 @@ class Loaded final : public KernelCapture {
     return Test(frame, direction, 1).retval;
   }
 
+  int RunIp(std::span<const uint8_t> packet, capture_direction direction) override {
+    const bpf_program* program = direction == CAPTURE_DIRECTION_INGRESS
+                                     ? skeleton_->progs.capture_ingress_ip
+                                     : skeleton_->progs.capture_egress_ip;
+    return Test(bpf_program__fd(program), packet, 1).retval;
+  }
+
   uint32_t Measure(std::span<const uint8_t> frame, uint32_t repeat) override {
     return Test(frame, CAPTURE_DIRECTION_INGRESS, repeat).duration_ns;
   }
@@ -108,13 +115,16 @@ class Loaded final : public KernelCapture {
     }
   }
 
-  uint32_t VerifiedInstructions() const override {
-    bpf_prog_info info = {};
-    uint32_t bytes = sizeof(info);
-    if (bpf_obj_get_info_by_fd(bpf_program__fd(skeleton_->progs.capture_ingress), &info, &bytes)) {
-      return 0;
+  std::map<std::string, uint32_t> VerifiedInstructions() const override {
+    std::map<std::string, uint32_t> instructions;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton_->obj) {
+      bpf_prog_info info = {};
+      uint32_t bytes = sizeof(info);
+      const bool is_known = bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) == 0;
+      instructions[bpf_program__name(program)] = is_known ? info.verified_insns : 0;
     }
-    return info.verified_insns;
+    return instructions;
   }
 
  private:

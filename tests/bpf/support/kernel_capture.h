@@ -4,6 +4,7 @@
 #define TESTS_BPF_SUPPORT_KERNEL_CAPTURE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -25,6 +26,8 @@ class KernelCapture {
 
   // Runs one frame through the program of the direction and returns the verdict.
   virtual int Run(std::span<const uint8_t> frame, capture_direction direction) = 0;
+  // The same by the programs for devices without Ethernet header.
+  virtual int RunIp(std::span<const uint8_t> packet, capture_direction direction) = 0;
   // Mean nanoseconds of `repeat` runs of one frame.
   virtual uint32_t Measure(std::span<const uint8_t> frame, uint32_t repeat) = 0;
   // The same of a program that only returns: what the measurement itself costs.
@@ -35,8 +38,8 @@ class KernelCapture {
   virtual uint64_t Counter(capture_counter counter) const = 0;
   // Forgets all flows.
   virtual void ForgetFlows() = 0;
-  // Instructions that the verifier walked for the program.
-  virtual uint32_t VerifiedInstructions() const = 0;
+  // Instructions that the verifier walked, by the program's name.
+  virtual std::map<std::string, uint32_t> VerifiedInstructions() const = 0;
 };
 
 }  // namespace audio_latency::testing

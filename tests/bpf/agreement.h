@@ -1,0 +1,36 @@
+// The programs in the kernel beside the same code in user space.
+
+#ifndef TESTS_BPF_AGREEMENT_H_
+#define TESTS_BPF_AGREEMENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "bpf/capture_abi.h"
+#include "tests/bpf/support/frame_builder.h"
+#include "tests/bpf/support/kernel_capture.h"
+
+namespace audio_latency::testing {
+
+// TC_ACT_UNSPEC and TCX_NEXT.
+inline constexpr int kUnspecified = -1;
+// BPF_PROG_TEST_RUN takes no frames without a whole IP header.
+inline constexpr size_t kShortestFrame = 54;
+
+// The loaded programs; a failed test when the kernel refuses them.
+std::unique_ptr<KernelCapture> Load(const capture_config& config,
+                                    const std::set<uint16_t>& ports = {},
+                                    const std::set<uint16_t>& excluded = {});
+
+// Runs packets of a device of `link_layer` through both and demands the same events and the same
+// counts.
+void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
+                 size_t* event_count = nullptr,
+                 capture_link_layer link_layer = CAPTURE_LINK_ETHERNET);
+
+}  // namespace audio_latency::testing
+
+#endif  // TESTS_BPF_AGREEMENT_H_
