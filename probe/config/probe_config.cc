@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "common/config/config.h"
+#include "common/config/text.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
-#include "probe/config/text.h"
 
 namespace audio_latency::probe {
 namespace {

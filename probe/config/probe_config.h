@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/config/port_set.h"
 #include "common/logging/logger.h"
 #include "common/signature/signature_parameters.h"
-#include "probe/config/port_set.h"
 
 namespace audio_latency::probe {
 

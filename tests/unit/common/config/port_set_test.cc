@@ -1,9 +1,9 @@
-#include "probe/config/port_set.h"
+#include "common/config/port_set.h"
 
 #include <catch2/catch.hpp>
 #include <string>
 
-namespace audio_latency::probe {
+namespace audio_latency {
 namespace {
 
 TEST_CASE("ports and ranges are taken") {
@@ -43,4 +43,4 @@ TEST_CASE("what is no port is refused by name") {
 }
 
 }  // namespace
-}  // namespace audio_latency::probe
+}  // namespace audio_latency

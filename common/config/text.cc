@@ -1,6 +1,6 @@
-#include "probe/config/text.h"
+#include "common/config/text.h"
 
-namespace audio_latency::probe {
+namespace audio_latency {
 
 std::string_view TrimBlanks(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n";
@@ -24,4 +24,4 @@ std::vector<std::string_view> SplitList(std::string_view text) {
   return items;
 }
 
-}  // namespace audio_latency::probe
+}  // namespace audio_latency

@@ -1,7 +1,7 @@
 // A set of TCP and UDP ports.
 
-#ifndef PROBE_CONFIG_PORT_SET_H_
-#define PROBE_CONFIG_PORT_SET_H_
+#ifndef COMMON_CONFIG_PORT_SET_H_
+#define COMMON_CONFIG_PORT_SET_H_
 
 #include <array>
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace audio_latency::probe {
+namespace audio_latency {
 
 // A bitmap of 65,536 bits: port p is bit p % 64 of word p / 64, as the BPF program reads it.
 class PortSet {
@@ -35,6 +35,6 @@ class PortSet {
   std::array<uint64_t, kWords> words_ = {};
 };
 
-}  // namespace audio_latency::probe
+}  // namespace audio_latency
 
-#endif  // PROBE_CONFIG_PORT_SET_H_
+#endif  // COMMON_CONFIG_PORT_SET_H_

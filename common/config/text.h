@@ -1,12 +1,12 @@
 // Lists in the texts of options.
 
-#ifndef PROBE_CONFIG_TEXT_H_
-#define PROBE_CONFIG_TEXT_H_
+#ifndef COMMON_CONFIG_TEXT_H_
+#define COMMON_CONFIG_TEXT_H_
 
 #include <string_view>
 #include <vector>
 
-namespace audio_latency::probe {
+namespace audio_latency {
 
 // Without blanks at both ends.
 std::string_view TrimBlanks(std::string_view text);
@@ -14,6 +14,6 @@ std::string_view TrimBlanks(std::string_view text);
 // The items of a comma list, trimmed; empty items are left out. They point into `text`.
 std::vector<std::string_view> SplitList(std::string_view text);
 
-}  // namespace audio_latency::probe
+}  // namespace audio_latency
 
-#endif  // PROBE_CONFIG_TEXT_H_
+#endif  // COMMON_CONFIG_TEXT_H_

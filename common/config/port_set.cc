@@ -1,4 +1,4 @@
-#include "probe/config/port_set.h"
+#include "common/config/port_set.h"
 
 #include <charconv>
 #include <optional>
@@ -6,10 +6,10 @@
 #include <system_error>
 
 #include "absl/status/status.h"
+#include "common/config/text.h"
 #include "fmt/format.h"
-#include "probe/config/text.h"
 
-namespace audio_latency::probe {
+namespace audio_latency {
 namespace {
 
 std::optional<uint16_t> ParsePort(std::string_view text) {
@@ -47,4 +47,4 @@ absl::StatusOr<PortSet> PortSet::Parse(std::string_view text) {
   return set;
 }
 
-}  // namespace audio_latency::probe
+}  // namespace audio_latency
