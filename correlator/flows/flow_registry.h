@@ -24,7 +24,8 @@ using NodeId = uint16_t;
 // names it (observations in the matching window, matches in the log of newest ones).
 inline constexpr int64_t kFlowQuarantineNs = 60'000'000'000;
 
-enum class Direction : uint8_t { kIngress = 1, kEgress = 2 };
+// Of a packet at an interface, seen from the node. A capture file may not tell it.
+enum class Direction : uint8_t { kUnknown = 0, kIngress = 1, kEgress = 2 };
 
 // What an interface faces (InterfaceRole of probe.proto).
 enum class InterfaceRole : uint8_t { kUplink, kContainer };

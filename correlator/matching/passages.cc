@@ -17,13 +17,17 @@ struct NodeView {
   bool into_container = false;
   bool into_node = false;
   bool out_of_node = false;
+  // Seen where it is not known which way is out: may be either end.
+  bool at_unknown_side = false;
   const PieceObservation* earliest = nullptr;
   const PieceObservation* latest = nullptr;
 
   void Add(const PieceObservation& observation) {
     const FlowRecord& record = *observation.record;
     const bool is_ingress = record.direction == Direction::kIngress;
-    if (record.interface_role == InterfaceRole::kContainer) {
+    if (record.direction == Direction::kUnknown) {
+      at_unknown_side = true;
+    } else if (record.interface_role == InterfaceRole::kContainer) {
       (is_ingress ? out_of_container : into_container) = true;
     } else {
       (is_ingress ? into_node : out_of_node) = true;
@@ -36,9 +40,14 @@ struct NodeView {
     }
   }
 
-  // 2: the audio left its pod here; 1: it left the node and did not come from another.
-  int SourceRank() const { return out_of_container ? 2 : (out_of_node && !into_node ? 1 : 0); }
-  int DestinationRank() const { return into_container ? 2 : (into_node && !out_of_node ? 1 : 0); }
+  // 3: the audio left its pod here; 2: it left the node and did not come from another; 1: it passed
+  // a point that may be anywhere.
+  int SourceRank() const {
+    return out_of_container ? 3 : (out_of_node && !into_node ? 2 : (at_unknown_side ? 1 : 0));
+  }
+  int DestinationRank() const {
+    return into_container ? 3 : (into_node && !out_of_node ? 2 : (at_unknown_side ? 1 : 0));
+  }
 };
 using NodeViews = absl::InlinedVector<NodeView, 4>;
 

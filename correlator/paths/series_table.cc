@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <tuple>
 #include <utility>
 
 namespace audio_latency::correlator {
@@ -25,10 +26,22 @@ Endpoint OtherEndpoint() {
   return endpoint;
 }
 
+bool ComesFirst(const PathSnapshot& a, const PathSnapshot& b) { return a.path < b.path; }
+
+bool ComesFirst(const HopSnapshot& a, const HopSnapshot& b) {
+  const auto key = [](const HopSnapshot& hop) {
+    return std::tie(hop.source.namespace_name, hop.source.pod, hop.source.address,
+                    hop.destination.namespace_name, hop.destination.pod, hop.destination.address,
+                    hop.kind);
+  };
+  return key(a) < key(b);
+}
+
+// Ties by name: the tables they come from have another order in every run.
 template <typename Snapshot>
 void SortBusiestFirst(std::vector<Snapshot>* snapshots) {
-  std::stable_sort(snapshots->begin(), snapshots->end(), [](const Snapshot& a, const Snapshot& b) {
-    return a.delay.count > b.delay.count;
+  std::sort(snapshots->begin(), snapshots->end(), [](const Snapshot& a, const Snapshot& b) {
+    return a.delay.count != b.delay.count ? a.delay.count > b.delay.count : ComesFirst(a, b);
   });
 }
 

@@ -15,6 +15,19 @@ constexpr double kSecondsPerNs = 1e-9;
 // Both times of a delay were rounded for the way here.
 constexpr double kRoundingSeconds = static_cast<double>(wire::kTimeUnitNs) * kSecondsPerNs;
 
+// Empty where a capture file does not tell it.
+const char* DirectionName(Direction direction) {
+  switch (direction) {
+    case Direction::kUnknown:
+      return "";
+    case Direction::kIngress:
+      return "ingress";
+    case Direction::kEgress:
+      return "egress";
+  }
+  return "";
+}
+
 const char* DecisionName(const Match& match) {
   const auto was = [&match](Decision decision) {
     return std::any_of(match.passages.begin(), match.passages.end(),
@@ -68,7 +81,7 @@ void TraceWriter::WritePoint(const MatchPoint& point, uint32_t position, const M
   const std::string& node = flows_.NodeName(flow.node);
   message->set_node(node);
   message->set_interface(flow.interface_name);
-  message->set_direction(flow.direction == Direction::kIngress ? "ingress" : "egress");
+  message->set_direction(DirectionName(flow.direction));
   ToProto(flows_.EndpointOf(record.source), message->mutable_source());
   ToProto(flows_.EndpointOf(record.destination), message->mutable_destination());
   // A pod may have several addresses: tell the flow's own.

@@ -115,6 +115,54 @@ TEST_CASE("Between pods of one node the way is from container to container") {
   CHECK(passage.destination_seen);
 }
 
+TEST_CASE(
+    "Where no direction is known the first sight is the source's, the last the destination's") {
+  Fixture fixture;
+  const FlowId near = fixture.cluster.AddUndirected(fixture.flows, "near.pcap");
+  const FlowId middle = fixture.cluster.AddUndirected(fixture.flows, "middle.pcap");
+  const FlowId far = fixture.cluster.AddUndirected(fixture.flows, "far.pcap");
+  fixture.See(far, 300);
+  fixture.See(middle, 200);
+  fixture.See(near, 100);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == near);
+  CHECK(passage.last.flow == far);
+  CHECK(passage.source_seen);
+  CHECK(passage.destination_seen);
+}
+
+TEST_CASE("One sight without direction stands for both ends") {
+  Fixture fixture;
+  const FlowId only = fixture.cluster.AddUndirected(fixture.flows, "relay.pcap");
+  fixture.See(only, 100);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == only);
+  CHECK(passage.last.flow == only);
+  CHECK(passage.source_seen);
+  CHECK(passage.destination_seen);
+}
+
+TEST_CASE("A known side goes before a sight without direction, which may be the other side") {
+  Fixture fixture;
+  const FlowId undirected = fixture.cluster.AddUndirected(fixture.flows, "tap.pcap");
+  SECTION("as the destination") {
+    fixture.See(undirected, 50);
+    fixture.See(fixture.flows.source_container, 100);
+    const PiecePassage& passage = fixture.BuildOne();
+    CHECK(passage.first.flow == fixture.flows.source_container);
+    CHECK(passage.last.flow == undirected);
+    CHECK(passage.destination_seen);
+  }
+  SECTION("as the source") {
+    fixture.See(undirected, 50);
+    fixture.See(fixture.flows.destination_uplink, 100);
+    const PiecePassage& passage = fixture.BuildOne();
+    CHECK(passage.first.flow == undirected);
+    CHECK(passage.last.flow == fixture.flows.destination_uplink);
+    CHECK(passage.source_seen);
+  }
+}
+
 // A gateway node that forwards: in by its uplink, out by its uplink.
 struct Gateway {
   explicit Gateway(Fixture* fixture) {

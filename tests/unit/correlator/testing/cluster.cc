@@ -74,4 +74,9 @@ ConversationFlows Cluster::AddConversation(const std::string& source,
   return flows;
 }
 
+FlowId Cluster::AddUndirected(const ConversationFlows& conversation, const std::string& node) {
+  return AddFlow(flows_->Description(conversation.source_container), node, InterfaceRole::kUplink,
+                 Direction::kUnknown);
+}
+
 }  // namespace audio_latency::correlator::testing

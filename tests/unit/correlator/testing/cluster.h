@@ -32,6 +32,9 @@ class Cluster {
   // Each call makes a new conversation (new ports), of TCP or of RTP.
   ConversationFlows AddConversation(const std::string& source, const std::string& destination,
                                     bool is_rtp = false);
+  // The flow of a conversation at a point of which only the place is known, as a capture file has
+  // it.
+  FlowId AddUndirected(const ConversationFlows& conversation, const std::string& node);
   FlowRegistry& flows() { return *flows_; }
   const Endpoint& EndpointOfPod(const std::string& pod) const { return pods_.at(pod); }
 

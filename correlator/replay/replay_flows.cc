@@ -1,0 +1,97 @@
+#include "correlator/replay/replay_flows.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/address/ip_address.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+bool IsRtp(const signature_event& event) { return event.transport == IPPROTO_UDP; }
+
+bool KnowsInitialSequence(const signature_event& event) {
+  return !IsRtp(event) && (event.flags & CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN) != 0;
+}
+
+FlowDescription Describe(const signature_event& event, const FlowPlace& place) {
+  FlowDescription flow{.node = place.node,
+                       .interface_name = place.interface_name,
+                       .interface_role = place.role,
+                       .direction = place.direction,
+                       .source = IpAddress::FromMapped(event.source_address),
+                       .destination = IpAddress::FromMapped(event.destination_address),
+                       .source_port = event.source_port,
+                       .destination_port = event.destination_port,
+                       .transport = event.transport,
+                       .is_rtp = IsRtp(event),
+                       .rtp_ssrc = IsRtp(event) ? event.rtp_ssrc : 0,
+                       .initial_sequence = std::nullopt};
+  if (KnowsInitialSequence(event)) {
+    flow.initial_sequence = event.initial_sequence;
+  }
+  return flow;
+}
+
+}  // namespace
+
+ReplayFlows::Key ReplayFlows::KeyOf(const signature_event& event, Direction direction) {
+  const bool knows_initial_sequence = KnowsInitialSequence(event);
+  Key key{.source_address = {},
+          .destination_address = {},
+          .source_port = event.source_port,
+          .destination_port = event.destination_port,
+          .interface_index = event.interface_index,
+          .ssrc = IsRtp(event) ? event.rtp_ssrc : 0,
+          .initial_sequence = knows_initial_sequence ? event.initial_sequence : 0,
+          .direction = static_cast<uint8_t>(direction),
+          .transport = event.transport,
+          .is_rtp = IsRtp(event),
+          .initial_sequence_known = knows_initial_sequence};
+  std::memcpy(key.source_address.data(), event.source_address, sizeof(event.source_address));
+  std::memcpy(key.destination_address.data(), event.destination_address,
+              sizeof(event.destination_address));
+  return key;
+}
+
+std::optional<FlowId> ReplayFlows::Find(const signature_event& event, const FlowPlace& place,
+                                        int64_t now_ns) {
+  Flow& flow = flows_[KeyOf(event, place.direction)];
+  flow.last_seen_ns = now_ns;
+  if (flow.id.has_value() && flow.role == place.role) {
+    return flow.id;
+  }
+  if (flow.id.has_value()) {
+    registry_.Remove(*flow.id, now_ns);
+    flow.id.reset();
+  }
+  registry_.ReleaseRemoved(now_ns);
+  if (const absl::StatusOr<FlowId> id = registry_.Add(Describe(event, place), now_ns); id.ok()) {
+    flow.id = *id;
+    flow.role = place.role;
+  }
+  return flow.id;
+}
+
+void ReplayFlows::ForgetIdle(int64_t now_ns) {
+  std::vector<FlowId> ended;
+  absl::erase_if(flows_, [&](const auto& entry) {
+    const bool is_idle = now_ns - entry.second.last_seen_ns >= timeout_ns_;
+    if (is_idle && entry.second.id.has_value()) {
+      ended.push_back(*entry.second.id);
+    }
+    return is_idle;
+  });
+  // A hash table's order is another in every run; numbers are given anew in the order of removal.
+  std::sort(ended.begin(), ended.end());
+  for (const FlowId flow : ended) {
+    registry_.Remove(flow, now_ns);
+  }
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,103 @@
+#include "correlator/replay/role_guess.h"
+
+#include <array>
+#include <cstring>
+
+namespace audio_latency::correlator {
+namespace {
+
+constexpr size_t kEthertypeOffset = 12;
+constexpr size_t kVlanTagBytes = 4;
+constexpr int kMaxVlanTags = 2;
+constexpr size_t kIpv4HeaderBytes = 20;
+constexpr size_t kIpv6HeaderBytes = 40;
+
+uint16_t BigEndian16(std::span<const uint8_t> bytes) {
+  return static_cast<uint16_t>(bytes[0] << 8 | bytes[1]);
+}
+
+IpAddress FromIpv4(std::span<const uint8_t> bytes) {
+  std::array<uint8_t, 16> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  std::memcpy(mapped.data() + 12, bytes.data(), 4);
+  return IpAddress::FromMapped(mapped);
+}
+
+// What systems set out with.
+bool IsFirstHop(uint8_t hops_left) {
+  return hops_left == 64 || hops_left == 128 || hops_left == 255;
+}
+
+}  // namespace
+
+std::optional<IpGlance> GlanceAtIp(std::span<const uint8_t> ethernet) {
+  size_t at = kEthertypeOffset;
+  for (int tags = 0; tags <= kMaxVlanTags && at + 2 <= ethernet.size(); ++tags) {
+    const uint16_t ethertype = BigEndian16(ethernet.subspan(at));
+    const std::span<const uint8_t> rest = ethernet.subspan(at + 2);
+    if (ethertype == 0x0800 && rest.size() >= kIpv4HeaderBytes) {
+      return IpGlance{.source = FromIpv4(rest.subspan(12)),
+                      .destination = FromIpv4(rest.subspan(16)),
+                      .hops_left = rest[8]};
+    }
+    if (ethertype == 0x86dd && rest.size() >= kIpv6HeaderBytes) {
+      return IpGlance{.source = IpAddress::FromMapped(rest.subspan<8, 16>()),
+                      .destination = IpAddress::FromMapped(rest.subspan<24, 16>()),
+                      .hops_left = rest[7]};
+    }
+    if (ethertype != 0x8100 && ethertype != 0x88a8) {
+      break;
+    }
+    at += kVlanTagBytes;
+  }
+  return std::nullopt;
+}
+
+void RoleGuess::Note(uint32_t interface, Direction direction, const IpGlance& packet) {
+  if (places_.size() >= kMaxAddresses && !places_.contains(packet.source)) {
+    return;
+  }
+  const bool is_first_hop = IsFirstHop(packet.hops_left);
+  if (direction == Direction::kEgress) {
+    if (Place& place = places_[packet.source]; is_first_hop && !place.behind.has_value()) {
+      place.is_local = true;
+    }
+    return;
+  }
+  Arrivals& arrivals = arrivals_[interface];
+  std::optional<IpAddress>& first = packet.source.is_v4() ? arrivals.first_v4 : arrivals.first_v6;
+  if (!first.has_value()) {
+    first = packet.source;
+  }
+  arrivals.is_mixed |= !is_first_hop || *first != packet.source;
+  if (Place& place = places_[packet.source]; is_first_hop && !place.behind.has_value()) {
+    place.behind = interface;
+  }
+}
+
+bool RoleGuess::FacesPod(uint32_t interface) const {
+  const auto arrivals = arrivals_.find(interface);
+  return arrivals == arrivals_.end() || !arrivals->second.is_mixed;
+}
+
+const RoleGuess::Place* RoleGuess::Find(const IpAddress& address) const {
+  const auto place = places_.find(address);
+  return place == places_.end() ? nullptr : &place->second;
+}
+
+InterfaceRole RoleGuess::RoleOf(uint32_t interface, Direction direction, const IpAddress& source,
+                                const IpAddress& destination) const {
+  const bool is_ingress = direction == Direction::kIngress;
+  const Place* const outer = Find(is_ingress ? source : destination);
+  const Place* const inner = Find(is_ingress ? destination : source);
+  if ((inner != nullptr && inner->is_local) || !FacesPod(interface)) {
+    return InterfaceRole::kUplink;
+  }
+  if (outer != nullptr && outer->behind.has_value()) {
+    return *outer->behind == interface ? InterfaceRole::kContainer : InterfaceRole::kUplink;
+  }
+  // A pod that only listens shows itself by nothing coming from there.
+  return !is_ingress && !arrivals_.contains(interface) ? InterfaceRole::kContainer
+                                                       : InterfaceRole::kUplink;
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,68 @@
+// What the interfaces of a captured node face: a pod, or the rest of the world.
+
+#ifndef CORRELATOR_REPLAY_ROLE_GUESS_H_
+#define CORRELATOR_REPLAY_ROLE_GUESS_H_
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/address/ip_address.h"
+#include "correlator/flows/flow_registry.h"
+
+namespace audio_latency::correlator {
+
+// What an IP header tells of where a packet was before.
+struct IpGlance {
+  IpAddress source;
+  IpAddress destination;
+  // IPv4's time to live, IPv6's hop limit.
+  uint8_t hops_left = 0;
+};
+
+// Of an Ethernet frame, through up to two VLAN tags; nothing when it is not IP or cut short.
+std::optional<IpGlance> GlanceAtIp(std::span<const uint8_t> ethernet);
+
+// Captures that tell a packet's direction (cooked ones, and pcapng that says so) do not tell what
+// their interfaces face. Routers count hops down, hence: a packet that comes in as it was first
+// sent (64, 128 or 255 hops left) is from the one who is behind that interface, who is a pod when
+// nobody else is there; a packet that goes out so without having come in was sent by the node
+// itself. Not thread-safe; one for each node.
+class RoleGuess {
+ public:
+  // Addresses that are remembered; of others nothing is known.
+  static constexpr size_t kMaxAddresses = 65536;
+
+  // Every packet of known direction, in order; `interface` is any number that is the interface's
+  // own.
+  void Note(uint32_t interface, Direction direction, const IpGlance& packet);
+  // As far as the packets so far tell, for what goes from `source` to `destination`.
+  InterfaceRole RoleOf(uint32_t interface, Direction direction, const IpAddress& source,
+                       const IpAddress& destination) const;
+
+ private:
+  struct Place {
+    // The interface by which the address's own packets came in first.
+    std::optional<uint32_t> behind;
+    // The node itself sends from it.
+    bool is_local = false;
+  };
+  // What came in by an interface.
+  struct Arrivals {
+    std::optional<IpAddress> first_v4;
+    std::optional<IpAddress> first_v6;
+    // From several senders, or from beyond a router.
+    bool is_mixed = false;
+  };
+
+  bool FacesPod(uint32_t interface) const;
+  const Place* Find(const IpAddress& address) const;
+
+  absl::flat_hash_map<IpAddress, Place> places_;
+  absl::flat_hash_map<uint32_t, Arrivals> arrivals_;
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_REPLAY_ROLE_GUESS_H_
