@@ -109,7 +109,8 @@ class ReplayImplementation final : public Replay {
     // Where the direction is unknown it is the same for all, so that it tells no flows apart.
     point.capture->Packet(frame.ethernet, static_cast<uint64_t>(time_ns), interface,
                           packet_direction_ == Direction::kEgress ? CAPTURE_DIRECTION_EGRESS
-                                                                  : CAPTURE_DIRECTION_INGRESS);
+                                                                  : CAPTURE_DIRECTION_INGRESS,
+                          {});
     nodes_.NotePacket(point.node, point.counts, common_ns, point.capture->counters());
     if (!observations_.empty()) {
       matcher_.Add(observations_, clock_.NowNs());

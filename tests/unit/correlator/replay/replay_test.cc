@@ -125,7 +125,7 @@ TEST_CASE("events are those of the capture code on the same packets") {
   }
   for (const CapturedPacket& packet : packets) {
     captures[packet.place]->Packet(packet.frame, static_cast<uint64_t>(packet.time_ns), 1,
-                                   static_cast<capture_direction>(packet.direction));
+                                   static_cast<capture_direction>(packet.direction), {});
   }
   REQUIRE(setup.looker.events.size() == events.size());
   REQUIRE(events.size() > 400);
