@@ -114,9 +114,11 @@ absl::StatusOr<Capture> Capture::Start(const NetworkNamespace& network,
   return absl::InternalError(fmt::format("tcpdump did not start: {}", process.StandardError()));
 }
 
-absl::StatusOr<std::vector<CapturedPacket>> Capture::Finish() {
+std::string Capture::Stop() {
   process_.Terminate();
-  return ReadCaptureFile(path_);
+  return path_;
 }
+
+absl::StatusOr<std::vector<CapturedPacket>> Capture::Finish() { return ReadCaptureFile(Stop()); }
 
 }  // namespace audio_latency::lab

@@ -33,7 +33,9 @@ class Capture {
   static absl::StatusOr<Capture> Start(const NetworkNamespace& network,
                                        const std::string& interface_name, const std::string& filter,
                                        const std::string& path);
-  // The packets in the order in which they passed.
+  // Ends the recording and returns the path of the file.
+  std::string Stop();
+  // Stop, and the packets in the order in which they passed.
   absl::StatusOr<std::vector<CapturedPacket>> Finish();
 
  private:

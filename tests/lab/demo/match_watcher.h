@@ -1,22 +1,24 @@
-// Reads every match that the correlator decides, into an audit.
+// Reads every match that the correlator decides.
 
 #ifndef TESTS_LAB_DEMO_MATCH_WATCHER_H_
 #define TESTS_LAB_DEMO_MATCH_WATCHER_H_
 
 #include <grpcpp/client_context.h>
 
+#include <functional>
 #include <thread>
 
 #include "audio_latency/v1/latency.grpc.pb.h"
-#include "tests/lab/demo/match_audit.h"
 
 namespace audio_latency::lab {
 
 // Watches from construction to Stop.
 class MatchWatcher {
  public:
-  // Both must outlive the watcher; the audit is not to be touched before Stop.
-  MatchWatcher(audio_latency::v1::LatencyService::Stub* stub, MatchAudit* audit);
+  // `stub` must outlive the watcher. `on_trace` is called in a thread of the watcher's own: what it
+  // writes to is not to be touched before Stop.
+  MatchWatcher(audio_latency::v1::LatencyService::Stub* stub,
+               std::function<void(const audio_latency::v1::Trace&)> on_trace);
   ~MatchWatcher();
 
   // Returns the number of matches that went by unseen.

@@ -71,7 +71,8 @@ absl::Status Scenario::StartCalls() {
     truths.push_back(std::move(truth));
   }
   audit_.emplace(std::move(truths));
-  watcher_ = std::make_unique<MatchWatcher>(deployment_->stub(), &*audit_);
+  watcher_ = std::make_unique<MatchWatcher>(
+      deployment_->stub(), [this](const audio_latency::v1::Trace& trace) { audit_->Add(trace); });
   for (const CallPlan& plan : plans_) {
     ASSIGN_OR_RETURN(std::unique_ptr<Call> call, Call::Start(plan, log_folder_));
     calls_.push_back(std::move(call));
