@@ -42,13 +42,28 @@ void PieceDecision::StrikeForeign() {
   }
 }
 
+// Behind a relay, one who plays the same file as the caller a little later says just what he heard.
+// Whether he does or whether he echoes cannot be told, and so it is not: the ways through the relay
+// are what remains.
+void PieceDecision::StrikeRelayed() {
+  for (Edge& edge : edges_) {
+    edge.is_relayed =
+        edge.is_reflection && (memory_.CameFromOthers(edge.link.from, edge.link.left_ns) ||
+                               std::any_of(edges_.begin(), edges_.end(), [&](const Edge& other) {
+                                 return !other.is_reflection &&
+                                        (other.to == edge.from || other.from == edge.to);
+                               }));
+    edge.is_struck |= edge.is_relayed;
+  }
+}
+
 // Whether one of the group's reflections is an echo: locked, known as one, or the only way that the
 // audio can have come to leave.
 bool PieceDecision::HasEcho() {
   bool has_echo = false;
   for (const Edge& edge : edges_) {
     const LinkCandidate& link = edge.link;
-    if (!edge.is_reflection) {
+    if (!edge.is_reflection || edge.is_relayed) {
       continue;
     }
     const bool is_only_way = !memory_.CameFromOthers(link.to, link.left_ns) &&
@@ -64,6 +79,7 @@ bool PieceDecision::HasEcho() {
 }
 
 void PieceDecision::StrikeReflections() {
+  StrikeRelayed();
   const bool has_echo = HasEcho();
   bool has_reflections = false;
   for (const Edge& edge : edges_) {

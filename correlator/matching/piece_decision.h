@@ -40,6 +40,8 @@ class PieceDecision {
     uint16_t from = 0;
     uint16_t to = 0;
     bool is_reflection = false;
+    // A reflection whose audio came to X from yet another endpoint, or went on from Y to one.
+    bool is_relayed = false;
     // The pair is locked.
     bool is_owned = false;
     bool is_struck = false;
@@ -48,6 +50,7 @@ class PieceDecision {
 
   void FindEdges(std::span<const PiecePassage> passages);
   void StrikeForeign();
+  void StrikeRelayed();
   bool HasEcho();
   void StrikeReflections();
   void DecideLocked(std::span<PiecePassage> passages, std::span<Edge> candidates);

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <iterator>
 #include <string>
 
 #include "fmt/format.h"
@@ -22,6 +23,8 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 constexpr int64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kStartNs = 1000 * kSecondNs;
 constexpr int64_t kProcessingNs = 40 * kMillisecondNs;
+// What a media relay takes.
+constexpr int64_t kRelayNs = 100'000;
 // One signature every 20 ms.
 constexpr int64_t kPieceNs = 20 * kMillisecondNs;
 
@@ -206,6 +209,36 @@ TEST_CASE("Both ends of a call that play one file are told apart") {
   }
 }
 
+TEST_CASE("Through a quick relay an end that plays the same file later is no echo") {
+  // The second to speak starts when the first has long been heard: what it says looks like what it
+  // heard.
+  for (const double loss : {0.0, 0.01, 0.1, 0.3}) {
+    for (const int64_t ahead_ms : {0, 2, 5, 30, 150, 600}) {
+      for (uint64_t seed = 1; seed <= 5; ++seed) {
+        CAPTURE(loss, ahead_ms, seed);
+        Cluster cluster;
+        cluster.AddPod("a", "caller", "node-a");
+        cluster.AddPod("relay", "relay", "node-b");
+        cluster.AddPod("b", "called", "node-c");
+        const Leg onward{.in = cluster.AddConversation("a", "relay"),
+                         .out = cluster.AddConversation("relay", "b")};
+        const Leg back{.in = cluster.AddConversation("b", "relay"),
+                       .out = cluster.AddConversation("relay", "a")};
+        CallSimulation simulation(&cluster,
+                                  {.seed = seed, .observation_loss = loss, .passage_loss = loss});
+        Play(&simulation, onward, Speech(1), kStartNs, 10 * kSecondNs, kRelayNs);
+        Play(&simulation, back, Speech(1), kStartNs + ahead_ms * kMillisecondNs, 10 * kSecondNs,
+             kRelayNs);
+        const auto result = simulation.Run();
+        RequirePrecision(result);
+        if (loss == 0) {
+          CHECK(result.recall() > 0.9);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("Hold music in a loop is matched to itself, not to its other rounds") {
   for (const double loss : kLosses) {
     for (const uint64_t loop_pieces : {100u, 400u}) {
@@ -294,6 +327,36 @@ TEST_CASE("Echo services are told apart when the callers did not start together"
       Play(&simulation, leg, Speech(1), kStartNs + call * 200 * kMillisecondNs, 5 * kSecondNs);
     }
     RequirePrecision(simulation.Run());
+  }
+}
+
+TEST_CASE("Callers of an echo service behind a relay are told apart") {
+  for (const double loss : {0.0, 0.1}) {
+    for (const int64_t apart_ms : {0, 3, 200}) {
+      for (uint64_t seed = 1; seed <= 5; ++seed) {
+        CAPTURE(loss, apart_ms, seed);
+        Cluster cluster;
+        cluster.AddPod("relay", "relay", "node-b");
+        cluster.AddPod("echo", "echo", "node-c");
+        CallSimulation simulation(&cluster, {.seed = seed, .observation_loss = loss});
+        for (int64_t call = 0; call < 2; ++call) {
+          const std::string pod = fmt::format("caller-{}", call);
+          cluster.AddPod(pod, "caller", "node-a");
+          const ConversationFlows way[] = {
+              cluster.AddConversation(pod, "relay"), cluster.AddConversation("relay", "echo"),
+              cluster.AddConversation("echo", "relay"), cluster.AddConversation("relay", pod)};
+          for (uint32_t piece = 0; piece < 250; ++piece) {
+            int64_t at_ns = kStartNs + call * apart_ms * kMillisecondNs + piece * kPieceNs;
+            for (size_t i = 0; i < std::size(way); ++i) {
+              const PassageKey origin{way[i > 0 ? i - 1 : 0].conversation, piece};
+              at_ns = kRelayNs + simulation.Send(way[i], Speech(1)(piece), piece, at_ns,
+                                                 i > 0 ? &origin : nullptr);
+            }
+          }
+        }
+        RequirePrecision(simulation.Run());
+      }
+    }
   }
 }
 
