@@ -14,7 +14,7 @@ export DEMO_SECONDS
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup configure build demo test bench clean format tidy lint
+.PHONY: help setup configure build demo test bench interop clean format tidy lint
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,13 @@ test: configure ## Builds and runs every test; what needs root is skipped withou
 bench: configure ## Measures the speed of the BPF programs and the correlator; writes build/bench.json
 	@$(NINJA) --target $(PROGRAMS) run-benchmarks bench_bpf bench_correlator
 	@$(BUILD)/bin/run-benchmarks --output $(BUILD)/bench.json
+
+interop: configure ## Real media programs (GStreamer, rtpengine, a SIP call) as relays; prints a table
+	@$(NINJA) --target $(PROGRAMS) interop-table interop_gstreamer_test interop_rtpengine_test \
+	  interop_sip_call_test
+	@rm -rf $(BUILD)/interop
+	@cd $(BUILD) && AUDIO_LATENCY_INTEROP_RESULTS=interop ctest --output-on-failure -L interop
+	@$(BUILD)/bin/interop-table $(BUILD)/interop
 
 clean: ## Removes everything that was built
 	@rm -rf $(BUILD)
