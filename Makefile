@@ -14,7 +14,7 @@ export DEMO_SECONDS
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup configure build demo test bench interop clean format tidy lint
+.PHONY: help setup configure build demo test bench interop accuracy clean format tidy lint
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ interop: configure ## Real media programs (GStreamer, rtpengine, a SIP call) as 
 	@rm -rf $(BUILD)/interop
 	@cd $(BUILD) && AUDIO_LATENCY_INTEROP_RESULTS=interop ctest --output-on-failure -L interop
 	@$(BUILD)/bin/interop-table $(BUILD)/interop
+accuracy: configure ## Holds what is found again in every kind of traffic against the truth
+	@$(NINJA) --target accuracy
+	@$(BUILD)/bin/accuracy --seconds 60 --output $(BUILD)/accuracy.json
 
 clean: ## Removes everything that was built
 	@rm -rf $(BUILD)

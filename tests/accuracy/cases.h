@@ -33,7 +33,7 @@ std::vector<Case> AllCases(int seconds);
 struct Result {
   std::string name;
   Expectation expectation = Expectation::kFollowed;
-  Figures figures;
+  Figures figures = {};
   // Signatures that were ambiguous and are not reported.
   uint64_t collisions = 0;
   // Signature events of all points, and seconds of audio in all calls.

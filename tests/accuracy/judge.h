@@ -25,7 +25,7 @@ struct Figures {
   uint64_t matches = 0;
   uint64_t false_matches = 0;
   // What was wrong with the first one.
-  std::string first_false_match;
+  std::string first_false_match = {};
   // Pieces that could be met again on the whole way, and that were.
   uint64_t expected = 0;
   uint64_t found = 0;
@@ -34,7 +34,7 @@ struct Figures {
   uint64_t seconds_with_sound = 0;
   uint64_t covered_seconds = 0;
   // Magnitudes, in microseconds, ascending.
-  std::vector<double> errors_us;
+  std::vector<double> errors_us = {};
 
   std::optional<double> Recall() const;
   std::optional<double> RecallOfAudio() const;

@@ -53,6 +53,13 @@ absl::StatusOr<Result> Run(const Case& which, const Options& options) {
   return result;
 }
 
+bool WriteText(const std::string& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text;
+  file.close();
+  return !file.fail();
+}
+
 int RunAll(const Options& options) {
   std::vector<Result> results;
   int broken = 0;
@@ -79,7 +86,21 @@ int RunAll(const Options& options) {
     return 0;
   }
   fmt::print("{}", ResultsTable(results));
-  return broken == 0 ? 0 : 1;
+  if (!options.output.empty() && !WriteText(options.output, ResultsJson(results))) {
+    fmt::print(stderr, "accuracy: {} could not be written\n", options.output);
+    return 2;
+  }
+  if (results.empty()) {
+    fmt::print(stderr, "accuracy: no case is called like \"{}\"; --list shows them\n",
+               options.only);
+    return 2;
+  }
+  if (broken > 0) {
+    fmt::print(stderr, "accuracy: {} bars do not hold\n", broken);
+    return 1;
+  }
+  fmt::print("accuracy: all bars hold in all {} cases\n", results.size());
+  return 0;
 }
 
 }  // namespace
