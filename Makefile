@@ -54,6 +54,7 @@ interop: configure ## Real media programs (GStreamer, rtpengine, a SIP call) as 
 	@rm -rf $(BUILD)/interop
 	@cd $(BUILD) && AUDIO_LATENCY_INTEROP_RESULTS=interop ctest --output-on-failure -L interop
 	@$(BUILD)/bin/interop-table $(BUILD)/interop
+
 accuracy: configure ## Holds what is found again in every kind of traffic against the truth
 	@$(NINJA) --target accuracy
 	@$(BUILD)/bin/accuracy --seconds 60 --output $(BUILD)/accuracy.json
