@@ -56,8 +56,7 @@ v1::Hello MakeHello(const ProbeConfig& config) {
   parameters->set_algorithm(config.signature.algorithm);
   parameters->set_window_size_bytes(static_cast<uint32_t>(config.signature.window_size_bytes));
   parameters->set_rate_bytes(static_cast<uint32_t>(config.signature.rate_bytes));
-  parameters->set_seed_fingerprint(
-      SignatureSeedFingerprint(config.signature.seed_text));
+  parameters->set_seed_fingerprint(SignatureSeedFingerprint(config.signature.seed_text));
   return hello;
 }
 
@@ -77,7 +76,7 @@ absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* sh
                  Logger* logger) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CaptureProgram> program, CaptureProgram::Load(config));
   ASSIGN_OR_RETURN(std::unique_ptr<Attacher> attacher,
-                   MakeAttacher(config.tc_attach, program->program_fds()));
+                   MakeAttacher(config.tc_attach, program->programs()));
   ASSIGN_OR_RETURN(std::unique_ptr<LinkMonitor> monitor, LinkMonitor::Open());
   InterfaceDirectory directory;
   BatchQueue queue(BatchQueue::Limits{});
@@ -103,7 +102,8 @@ absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* sh
   const auto take_snapshot = [&] {
     return ProbeSnapshot{program->Read(),    reader->statistics(), batcher.statistics(),
                          queue.statistics(), uplink->statistics(), clock_exchange.statistics(),
-                         directory.size(),   attach_method,        monotonic.NowNs()};
+                         directory.size(),   directory.Refused(),  attach_method,
+                         monotonic.NowNs()};
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(config.metrics_address, config.metrics_port, StatusRoutes(take_snapshot));

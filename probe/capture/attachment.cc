@@ -9,7 +9,7 @@
 namespace audio_latency::probe {
 
 absl::StatusOr<std::unique_ptr<Attacher>> MakeAttacher(TcAttach choice,
-                                                       const ProgramFds& programs) {
+                                                       const LinkLayerPrograms& programs) {
   if (choice == TcAttach::kClsact) {
     return MakeClsactAttacher(programs);
   }

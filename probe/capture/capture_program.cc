@@ -91,9 +91,11 @@ class LoadedCaptureProgram final : public CaptureProgram {
     return SetPorts(skeleton_->maps.port_exclude, own_ports);
   }
 
-  ProgramFds program_fds() const override {
-    return {bpf_program__fd(skeleton_->progs.capture_ingress),
-            bpf_program__fd(skeleton_->progs.capture_egress)};
+  LinkLayerPrograms programs() const override {
+    return {.ethernet = {bpf_program__fd(skeleton_->progs.capture_ingress),
+                         bpf_program__fd(skeleton_->progs.capture_egress)},
+            .ip = {bpf_program__fd(skeleton_->progs.capture_ingress_ip),
+                   bpf_program__fd(skeleton_->progs.capture_egress_ip)}};
   }
 
   int ring_fd() const override { return bpf_map__fd(skeleton_->maps.events); }

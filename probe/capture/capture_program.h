@@ -21,7 +21,7 @@ class CaptureProgram : public CounterSource {
   // missing (capability, kernel, BTF) and what to do.
   static absl::StatusOr<std::unique_ptr<CaptureProgram>> Load(const ProbeConfig& config);
 
-  virtual ProgramFds program_fds() const = 0;
+  virtual LinkLayerPrograms programs() const = 0;
   virtual int ring_fd() const = 0;
 };
 

@@ -151,12 +151,13 @@ class ClsactAttachment final : public Attachment {
 
 class ClsactAttacher final : public Attacher {
  public:
-  explicit ClsactAttacher(const ProgramFds& programs) : programs_(programs) {}
+  explicit ClsactAttacher(const LinkLayerPrograms& programs) : programs_(programs) {}
 
   absl::StatusOr<std::unique_ptr<Attachment>> Attach(uint32_t interface_index,
-                                                     const std::string& interface_name) override {
+                                                     const std::string& interface_name,
+                                                     capture_link_layer link_layer) override {
     auto attachment = std::make_unique<ClsactAttachment>(interface_index);
-    if (const int error = attachment->Attach(programs_); error != 0) {
+    if (const int error = attachment->Attach(programs_.For(link_layer)); error != 0) {
       return AttachError(method(), interface_name, error);
     }
     return attachment;
@@ -165,12 +166,12 @@ class ClsactAttacher final : public Attacher {
   const char* method() const override { return "clsact"; }
 
  private:
-  const ProgramFds programs_;
+  const LinkLayerPrograms programs_;
 };
 
 }  // namespace
 
-std::unique_ptr<Attacher> MakeClsactAttacher(const ProgramFds& programs) {
+std::unique_ptr<Attacher> MakeClsactAttacher(const LinkLayerPrograms& programs) {
   return std::make_unique<ClsactAttacher>(programs);
 }
 

@@ -21,12 +21,14 @@ enum class InterfaceRole {
 // "uplink", "container", "other".
 const char* InterfaceRoleName(InterfaceRole role);
 
-// One link of the kernel.
+// One link of the kernel; its defaults are those of an Ethernet device.
 struct Link {
   uint32_t index = 0;
   std::string name;
   // rtnetlink's name of the driver: "veth", "bridge", …; empty for hardware and loopback.
   std::string kind;
+  // ARPHRD_* of <linux/if_arp.h>.
+  uint16_t hardware_type = 1;
   bool is_loopback = false;
   // Its other end is in another network namespace.
   bool peer_in_other_namespace = false;

@@ -8,6 +8,16 @@ void InterfaceDirectory::Put(uint32_t index, const std::string& name, InterfaceR
       std::make_shared<const Interface>(Interface{index, name, role, ++last_revision_});
 }
 
+void InterfaceDirectory::Refuse(uint32_t index, const RefusedInterface& refused) {
+  const std::lock_guard lock(mutex_);
+  refused_.insert_or_assign(index, refused);
+}
+
+void InterfaceDirectory::Allow(uint32_t index) {
+  const std::lock_guard lock(mutex_);
+  refused_.erase(index);
+}
+
 void InterfaceDirectory::Remove(uint32_t index) {
   const std::lock_guard lock(mutex_);
   interfaces_.erase(index);
@@ -25,6 +35,15 @@ std::shared_ptr<const Interface> InterfaceDirectory::Find(uint32_t index) const 
 size_t InterfaceDirectory::size() const {
   const std::lock_guard lock(mutex_);
   return interfaces_.size();
+}
+
+std::vector<RefusedInterface> InterfaceDirectory::Refused() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<RefusedInterface> all;
+  for (const auto& [index, refused] : refused_) {
+    all.push_back(refused);
+  }
+  return all;
 }
 
 }  // namespace audio_latency::probe

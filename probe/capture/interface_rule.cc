@@ -1,6 +1,7 @@
 #include "probe/capture/interface_rule.h"
 
 #include <fnmatch.h>
+#include <linux/if_arp.h>
 
 #include <algorithm>
 #include <array>
@@ -55,6 +56,26 @@ InterfaceRole RoleOf(const Link& link) {
   return StaysOnNode(link) ? InterfaceRole::kUnspecified : InterfaceRole::kUplink;
 }
 
+std::optional<capture_link_layer> LinkLayerOf(const Link& link) {
+  switch (link.hardware_type) {
+    case ARPHRD_ETHER:
+    case ARPHRD_LOOPBACK:
+      return CAPTURE_LINK_ETHERNET;
+    case ARPHRD_NONE:
+    case ARPHRD_PPP:
+    case ARPHRD_RAWIP:
+    case ARPHRD_TUNNEL:
+    case ARPHRD_TUNNEL6:
+    case ARPHRD_SIT:
+    case ARPHRD_IPGRE:
+    case ARPHRD_IP6GRE:
+    case ARPHRD_VOID:
+      return CAPTURE_LINK_IP;
+    default:
+      return std::nullopt;
+  }
+}
+
 InterfaceRule::InterfaceRule(std::vector<std::string> patterns) : patterns_(std::move(patterns)) {}
 
 bool InterfaceRule::Matches(const Link& link) const {
@@ -72,9 +93,15 @@ absl::Status InterfaceRule::CheckNamed(std::span<const Link> links) const {
     if (pattern == kAuto || IsGlob(pattern)) {
       continue;
     }
-    const bool exists = std::any_of(links.begin(), links.end(),
+    const auto named = std::find_if(links.begin(), links.end(),
                                     [&](const Link& link) { return link.name == pattern; });
-    if (!exists) {
+    if (named != links.end() && !LinkLayerOf(*named).has_value()) {
+      return absl::FailedPreconditionError(
+          fmt::format("INTERFACE names \"{}\", whose packets (hardware type {}) begin with neither "
+                      "Ethernet nor IP and cannot be read; take it out of INTERFACE",
+                      pattern, named->hardware_type));
+    }
+    if (named == links.end()) {
       std::vector<std::string_view> names;
       for (const Link& link : links) {
         names.push_back(link.name);

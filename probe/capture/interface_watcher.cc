@@ -1,6 +1,7 @@
 #include "probe/capture/interface_watcher.h"
 
 #include <chrono>
+#include <optional>
 #include <stop_token>
 #include <utility>
 
@@ -60,7 +61,7 @@ void InterfaceWatcher::Run(const std::stop_token& stop) {
     }
     for (const uint32_t index : removed) {
       Forget(index);
-      refused_.erase(index);
+      Allow(index);
     }
     if (!changed.ok()) {
       parts_.logger->Error("interface_watch_error", Message(changed.status()));
@@ -87,7 +88,11 @@ absl::Status InterfaceWatcher::Reconcile(const std::vector<Link>& links) {
       continue;
     }
     wanted.insert(link.index);
-    const auto attached = attached_.find(link.index);
+    auto attached = attached_.find(link.index);
+    if (attached != attached_.end() && attached->second.link_layer != LinkLayerOf(link)) {
+      Forget(link.index);
+      attached = attached_.end();
+    }
     if (attached == attached_.end()) {
       first_failure.Update(AttachTo(link));
     } else if (attached->second.name != link.name || attached->second.role != RoleOf(link)) {
@@ -102,7 +107,12 @@ absl::Status InterfaceWatcher::Reconcile(const std::vector<Link>& links) {
       Forget(index);
     }
   }
-  std::erase_if(refused_, [&](const auto& entry) { return !wanted.contains(entry.first); });
+  for (auto next = refused_.begin(); next != refused_.end();) {
+    const uint32_t index = (next++)->first;
+    if (!wanted.contains(index)) {
+      Allow(index);
+    }
+  }
   return first_failure;
 }
 
@@ -111,27 +121,51 @@ absl::Status InterfaceWatcher::AttachTo(const Link& link) {
   if (refused != refused_.end() && refused->second == link) {
     return absl::OkStatus();
   }
+  const std::optional<capture_link_layer> link_layer = LinkLayerOf(link);
+  if (!link_layer.has_value()) {
+    Refuse(link, "unknown_link_layer");
+    parts_.logger->Warn(
+        "interface_refused",
+        fmt::format("Not watching {}: its packets (hardware type {}) begin with neither Ethernet "
+                    "nor IP",
+                    link.name, link.hardware_type),
+        {{"interface", link.name},
+         {"interface_index", link.index},
+         {"hardware_type", link.hardware_type}});
+    return absl::OkStatus();
+  }
   // Known before its first event can be read.
   const InterfaceRole role = RoleOf(link);
   parts_.directory->Put(link.index, link.name, role);
   absl::StatusOr<std::unique_ptr<Attachment>> attachment =
-      parts_.attacher->Attach(link.index, link.name);
+      parts_.attacher->Attach(link.index, link.name, *link_layer);
   if (!attachment.ok()) {
     parts_.directory->Remove(link.index);
     if (absl::IsNotFound(attachment.status())) {
       return absl::OkStatus();
     }
-    refused_.insert_or_assign(link.index, link);
+    Refuse(link, "attach_failed");
     return attachment.status();
   }
-  refused_.erase(link.index);
-  attached_.emplace(link.index, Attached{link.name, role, *std::move(attachment)});
+  Allow(link.index);
+  attached_.emplace(link.index, Attached{link.name, role, *link_layer, *std::move(attachment)});
   parts_.logger->Info("tc_attached", fmt::format("Watching {}", link.name),
                       {{"interface", link.name},
                        {"interface_index", link.index},
                        {"role", InterfaceRoleName(role)},
+                       {"link_layer", *link_layer == CAPTURE_LINK_IP ? "ip" : "ethernet"},
                        {"method", parts_.attacher->method()}});
   return absl::OkStatus();
+}
+
+void InterfaceWatcher::Refuse(const Link& link, const std::string& reason) {
+  refused_.insert_or_assign(link.index, link);
+  parts_.directory->Refuse(link.index, {link.name, reason});
+}
+
+void InterfaceWatcher::Allow(uint32_t index) {
+  refused_.erase(index);
+  parts_.directory->Allow(index);
 }
 
 void InterfaceWatcher::Forget(uint32_t index) {

@@ -49,6 +49,7 @@ class InterfaceWatcher {
   struct Attached {
     std::string name;
     InterfaceRole role;
+    capture_link_layer link_layer;
     std::unique_ptr<Attachment> attachment;
   };
 
@@ -58,11 +59,15 @@ class InterfaceWatcher {
   // returned, after all were tried.
   absl::Status Reconcile(const std::vector<Link>& links);
   absl::Status AttachTo(const Link& link);
+  // Does not try `link` again before it changes; `reason` is for the status page.
+  void Refuse(const Link& link, const std::string& reason);
+  void Allow(uint32_t index);
   void Forget(uint32_t index);
 
   Parts parts_;
   std::map<uint32_t, Attached> attached_;
-  // Links that could not be attached to; not tried again before they change.
+  // Links that could not be attached to, or whose packets cannot be read; not tried again before
+  // they change.
   std::map<uint32_t, Link> refused_;
   std::jthread thread_;
 };

@@ -17,6 +17,7 @@ Link ParseLink(std::string_view payload) {
   const auto header = NetlinkHeader<ifinfomsg>(payload);
   Link link;
   link.index = static_cast<uint32_t>(header.ifi_index);
+  link.hardware_type = header.ifi_type;
   link.is_loopback = (header.ifi_flags & IFF_LOOPBACK) != 0;
   ForEachAttribute(payload, sizeof(header), [&](uint16_t type, std::string_view value) {
     if (type == IFLA_IFNAME) {

@@ -69,15 +69,17 @@ class TcxAttachment final : public Attachment {
 
 class TcxAttacher final : public Attacher {
  public:
-  explicit TcxAttacher(const ProgramFds& programs) : programs_(programs) {}
+  explicit TcxAttacher(const LinkLayerPrograms& programs) : programs_(programs) {}
 
   absl::StatusOr<std::unique_ptr<Attachment>> Attach(uint32_t interface_index,
-                                                     const std::string& interface_name) override {
-    Descriptor ingress(CreateLink(programs_.ingress, interface_index, kAttachTypeTcxIngress));
+                                                     const std::string& interface_name,
+                                                     capture_link_layer link_layer) override {
+    const ProgramFds& programs = programs_.For(link_layer);
+    Descriptor ingress(CreateLink(programs.ingress, interface_index, kAttachTypeTcxIngress));
     if (ingress.get() < 0) {
       return AttachError(method(), interface_name, errno);
     }
-    Descriptor egress(CreateLink(programs_.egress, interface_index, kAttachTypeTcxEgress));
+    Descriptor egress(CreateLink(programs.egress, interface_index, kAttachTypeTcxEgress));
     if (egress.get() < 0) {
       return AttachError(method(), interface_name, errno);
     }
@@ -87,19 +89,19 @@ class TcxAttacher final : public Attacher {
   const char* method() const override { return "tcx"; }
 
  private:
-  const ProgramFds programs_;
+  const LinkLayerPrograms programs_;
 };
 
 }  // namespace
 
-bool TcxIsSupported(const ProgramFds& programs) {
+bool TcxIsSupported(const LinkLayerPrograms& programs) {
   // No interface has index 0. A kernel with tcx looks for it and finds none; one without refuses
   // the attach type before that.
-  const Descriptor link(CreateLink(programs.ingress, 0, kAttachTypeTcxIngress));
+  const Descriptor link(CreateLink(programs.ethernet.ingress, 0, kAttachTypeTcxIngress));
   return link.get() >= 0 || errno == ENODEV;
 }
 
-std::unique_ptr<Attacher> MakeTcxAttacher(const ProgramFds& programs) {
+std::unique_ptr<Attacher> MakeTcxAttacher(const LinkLayerPrograms& programs) {
   return std::make_unique<TcxAttacher>(programs);
 }
 

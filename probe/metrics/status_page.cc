@@ -36,6 +36,12 @@ bool IsCause(size_t counter) {
 void AddCapture(const ProbeSnapshot& snapshot, Families* families) {
   AddGauge("interfaces", "Interfaces that are watched.", static_cast<double>(snapshot.interfaces),
            families);
+  families->push_back(GaugeFamily(FullName("interface_refused"),
+                                  "Interfaces that INTERFACE asks for and that cannot be watched, "
+                                  "by reason; always 1."));
+  for (const RefusedInterface& refused : snapshot.refused_interfaces) {
+    AddSample({{"interface", refused.name}, {"reason", refused.reason}}, 1, &families->back());
+  }
   AddCounter("packets_total", "Packets that the capture programs looked at.",
              snapshot.counters[CAPTURE_COUNTER_PACKETS], families);
   AddCounter("events_total", "Signature events that the capture programs made.",
@@ -136,10 +142,13 @@ HttpResponse RenderHealth(const ProbeSnapshot& snapshot) {
                                 static_cast<double>(reader_silent_ns) / kNanosecondsPerSecond);
   } else if (snapshot.interfaces == 0) {
     response.status = 503;
-    response.body = "no interface matches INTERFACE yet; waiting for one to come\n";
+    response.body = "no interface that matches INTERFACE can be watched; waiting for one to come\n";
   } else {
     response.body = fmt::format("ok: watching {} interface(s) by {}\n", snapshot.interfaces,
                                 snapshot.attach_method);
+  }
+  for (const RefusedInterface& refused : snapshot.refused_interfaces) {
+    response.body += fmt::format("not watching {}: {}\n", refused.name, refused.reason);
   }
   return response;
 }

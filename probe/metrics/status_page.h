@@ -30,6 +30,7 @@ struct ProbeSnapshot {
   UplinkStatistics uplink;
   ClockExchangeStatistics clock;
   size_t interfaces = 0;
+  std::vector<RefusedInterface> refused_interfaces;
   // "tcx" or "clsact".
   std::string attach_method;
   // On the monotonic clock.

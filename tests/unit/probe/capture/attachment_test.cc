@@ -50,7 +50,7 @@ std::string Filters(const std::string& interface) {
 
 // Both ways, whatever the attacher.
 void CheckSeesPacketsUntilDetached(Attacher* attacher, const CaptureProgram& program) {
-  auto attachment = attacher->Attach(if_nametoindex("lo"), "lo");
+  auto attachment = attacher->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
   REQUIRE(attachment.ok());
   const uint64_t before = PacketsSeen(program);
   SendOverLoopback();
@@ -65,11 +65,11 @@ void CheckSeesPacketsUntilDetached(Attacher* attacher, const CaptureProgram& pro
 TEST_CASE("tcx sees packets of both directions until it is detached") {
   InNewNetworkNamespace([] {
     const auto program = LoadProgram();
-    if (!TcxIsSupported(program->program_fds())) {
+    if (!TcxIsSupported(program->programs())) {
       WARN("this kernel has no tcx");
       return;
     }
-    const auto attacher = MakeTcxAttacher(program->program_fds());
+    const auto attacher = MakeTcxAttacher(program->programs());
     CheckSeesPacketsUntilDetached(attacher.get(), *program);
     CHECK_THAT(RunCommand("tc qdisc show dev lo"), !Catch::Contains("clsact"));
   });
@@ -78,7 +78,7 @@ TEST_CASE("tcx sees packets of both directions until it is detached") {
 TEST_CASE("clsact sees packets of both directions and leaves nothing behind") {
   InNewNetworkNamespace([] {
     const auto program = LoadProgram();
-    const auto attacher = MakeClsactAttacher(program->program_fds());
+    const auto attacher = MakeClsactAttacher(program->programs());
     CheckSeesPacketsUntilDetached(attacher.get(), *program);
     CHECK_THAT(RunCommand("tc qdisc show dev lo"), !Catch::Contains("clsact"));
   });
@@ -91,9 +91,9 @@ TEST_CASE("a qdisc and filters of others stay") {
     RunCommand("tc filter add dev lo egress protocol all prio 7 " + std::string(kForeignFilter));
     const std::string before = Filters("lo");
     const auto program = LoadProgram();
-    const auto attacher = MakeClsactAttacher(program->program_fds());
+    const auto attacher = MakeClsactAttacher(program->programs());
     {
-      const auto attachment = attacher->Attach(if_nametoindex("lo"), "lo");
+      const auto attachment = attacher->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
       REQUIRE(attachment.ok());
       CHECK_THAT(Filters("lo"),
                  Catch::Contains("capture_ingress") && Catch::Contains("capture_egress"));
@@ -107,9 +107,9 @@ TEST_CASE("a qdisc of ours stays when others have put a filter on it, at either 
   const std::string hook = GENERATE("ingress", "egress");
   InNewNetworkNamespace([&hook] {
     const auto program = LoadProgram();
-    const auto attacher = MakeClsactAttacher(program->program_fds());
+    const auto attacher = MakeClsactAttacher(program->programs());
     {
-      const auto attachment = attacher->Attach(if_nametoindex("lo"), "lo");
+      const auto attachment = attacher->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
       REQUIRE(attachment.ok());
       RunCommand("tc filter add dev lo " + hook + " protocol all prio 7 " + kForeignFilter);
     }
@@ -121,14 +121,14 @@ TEST_CASE("a qdisc of ours stays when others have put a filter on it, at either 
 TEST_CASE("a filter that a killed probe left behind is replaced, not doubled") {
   InNewNetworkNamespace([] {
     const auto killed = LoadProgram();
-    const auto killed_attacher = MakeClsactAttacher(killed->program_fds());
-    auto left_behind = killed_attacher->Attach(if_nametoindex("lo"), "lo");
+    const auto killed_attacher = MakeClsactAttacher(killed->programs());
+    auto left_behind = killed_attacher->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
     REQUIRE(left_behind.ok());
     // As if the process had ended without its destructors.
     Attachment* const leaked = left_behind->release();
 
     const auto program = LoadProgram();
-    const auto attacher = MakeClsactAttacher(program->program_fds());
+    const auto attacher = MakeClsactAttacher(program->programs());
     CheckSeesPacketsUntilDetached(attacher.get(), *program);
     CHECK(PacketsSeen(*killed) == 0);
     CHECK_THAT(Filters("lo"), !Catch::Contains("capture_"));
@@ -140,11 +140,13 @@ TEST_CASE("an interface that is gone is NOT_FOUND") {
   InNewNetworkNamespace([] {
     const auto program = LoadProgram();
     constexpr uint32_t kNoInterface = 4711;
-    CHECK(absl::IsNotFound(
-        MakeClsactAttacher(program->program_fds())->Attach(kNoInterface, "gone0").status()));
-    if (TcxIsSupported(program->program_fds())) {
-      CHECK(absl::IsNotFound(
-          MakeTcxAttacher(program->program_fds())->Attach(kNoInterface, "gone0").status()));
+    CHECK(absl::IsNotFound(MakeClsactAttacher(program->programs())
+                               ->Attach(kNoInterface, "gone0", CAPTURE_LINK_ETHERNET)
+                               .status()));
+    if (TcxIsSupported(program->programs())) {
+      CHECK(absl::IsNotFound(MakeTcxAttacher(program->programs())
+                                 ->Attach(kNoInterface, "gone0", CAPTURE_LINK_ETHERNET)
+                                 .status()));
     }
   });
 }

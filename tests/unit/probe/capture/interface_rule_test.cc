@@ -1,5 +1,7 @@
 #include "probe/capture/interface_rule.h"
 
+#include <linux/if_arp.h>
+
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
@@ -79,6 +81,34 @@ TEST_CASE("a named interface must exist, what may come later need not") {
   const absl::Status missing = InterfaceRule({"ens5", "eth9"}).CheckNamed(links);
   CHECK(absl::IsNotFound(missing));
   CHECK_THAT(Message(missing), Catch::Contains("\"eth9\"") && Catch::Contains("lo, ens5"));
+}
+
+TEST_CASE("what packets begin with follows from the hardware type") {
+  const auto layer = [](int hardware_type) {
+    Link link = MakeLink("x0");
+    link.hardware_type = static_cast<uint16_t>(hardware_type);
+    return LinkLayerOf(link);
+  };
+  CHECK(LinkLayerOf(MakeLink("eth0")) == CAPTURE_LINK_ETHERNET);
+  CHECK(layer(ARPHRD_LOOPBACK) == CAPTURE_LINK_ETHERNET);
+  for (const int type : {ARPHRD_NONE, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT, ARPHRD_PPP,
+                              ARPHRD_RAWIP, ARPHRD_IPGRE, ARPHRD_IP6GRE}) {
+    CHECK(layer(type) == CAPTURE_LINK_IP);
+  }
+  for (const int type : {ARPHRD_CAN, ARPHRD_INFINIBAND, ARPHRD_IEEE80211_RADIOTAP,
+                              ARPHRD_NETLINK}) {
+    CHECK_FALSE(layer(type).has_value());
+  }
+}
+
+TEST_CASE("to name an interface whose packets cannot be read is an error") {
+  Link can = MakeLink("can0", "vcan");
+  can.hardware_type = ARPHRD_CAN;
+  const std::vector<Link> links = {MakeLink("eth0"), can};
+  const absl::Status status = InterfaceRule({"eth0", "can0"}).CheckNamed(links);
+  CHECK(absl::IsFailedPrecondition(status));
+  CHECK_THAT(Message(status), Catch::Contains("can0") && Catch::Contains("280"));
+  CHECK(InterfaceRule({"*"}).CheckNamed(links).ok());
 }
 
 }  // namespace

@@ -56,8 +56,8 @@ class Bench {
 
   absl::StatusOr<std::unique_ptr<InterfaceWatcher>> Start(std::vector<std::string> patterns) {
     return InterfaceWatcher::Start({InterfaceRule(std::move(patterns)), *LinkMonitor::Open(),
-                                    *MakeAttacher(TcAttach::kAuto, program->program_fds()),
-                                    &directory, &logger});
+                                    *MakeAttacher(TcAttach::kAuto, program->programs()), &directory,
+                                    &logger});
   }
 
   // Waits until `name` is watched, or is not.

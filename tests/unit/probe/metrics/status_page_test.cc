@@ -46,6 +46,11 @@ TEST_CASE("health is whether events are captured") {
   snapshot.interfaces = 1;
   CHECK(RenderHealth(snapshot).status == 200);
   CHECK_THAT(RenderHealth(snapshot).body, Contains("clsact"));
+  snapshot.refused_interfaces = {{"can0", "unknown_link_layer"}};
+  CHECK_THAT(RenderHealth(snapshot).body, Contains("not watching can0: unknown_link_layer"));
+  CHECK_THAT(RenderProbeMetrics(snapshot),
+             Contains("audio_latency_probe_interface_refused{interface=\"can0\","
+                      "reason=\"unknown_link_layer\"} 1\n"));
   snapshot.now_ns += 60'000'000'000;
   CHECK(RenderHealth(snapshot).status == 503);
   CHECK_THAT(RenderHealth(snapshot).body, Contains("60 s"));
