@@ -11,6 +11,7 @@
 #include "rtp.h"
 #include "signature.h"
 #include "level.h"
+#include "cadence.h"
 #include "flow.h"
 #include "scratch.h"
 #include "tunnel.h"
@@ -112,6 +113,11 @@ static __always_inline const __u8 *capture_end(capture_packet *packet)
 static __always_inline __u32 capture_bytes(capture_packet *packet)
 {
 	return packet->len;
+}
+
+static __always_inline __u32 capture_segment_bytes(capture_packet *packet)
+{
+	return packet->gso_size;
 }
 
 static __always_inline int capture_load(capture_packet *packet, __u32 offset, void *to, __u32 bytes)

@@ -17,7 +17,7 @@
 #define CAPTURE_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
 #endif
 
-#define CAPTURE_ABI_VERSION 1
+#define CAPTURE_ABI_VERSION 2
 
 /* Limits of the configuration. */
 #define CAPTURE_WINDOW_MIN_BYTES 16
@@ -45,6 +45,9 @@ struct capture_config {
 	/* Root mean square, as 16-bit samples, below which audio is silence; 0: no such test. */
 	__u32 silence_threshold;
 	__u32 algorithm; /* enum capture_algorithm */
+	/* 1: without a list of ports, only flows with audio's cadence are signed (cadence.h). */
+	__u32 detect_cadence;
+	__u32 reserved;
 };
 
 enum capture_direction {
@@ -65,6 +68,11 @@ enum capture_signature_kind {
 	CAPTURE_SIGNATURE_CONTENT = 1,
 	/* The whole payload of one RTP packet. Every RTP packet has such an event, signed or not. */
 	CAPTURE_SIGNATURE_RTP_PAYLOAD = 2,
+	/*
+	 * Content-defined window of the payloads of an RTP stream in sequence order, equal to that of
+	 * a TCP stream with the same audio. Follows the event of the packet that completed it.
+	 */
+	CAPTURE_SIGNATURE_RTP_CONTENT = 3,
 };
 
 /* signature_event.flags */
@@ -123,10 +131,14 @@ CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has
 	X(RTP_PROBATION, "rtp_probation", 0) /* sequence has not yet been seen to advance */ \
 	X(RTP_TOO_SHORT, "rtp_too_short", 0) /* under 16 bytes: comfort noise, DTX */ \
 	X(RTP_DUPLICATE, "rtp_duplicate", 0) \
-	/* before what is expected next: seen already, or late behind a gap */ \
-	X(TCP_RETRANSMISSION, "tcp_retransmission", 0) \
-	/* bytes missing: the stream was taken up anew behind them, what spans them is lost */ \
-	X(TCP_GAP, "tcp_gap", 1) \
+	X(RTP_GAP, "rtp_gap", 0) /* sequence numbers missing: no window spans them */ \
+	X(RTP_LATE, "rtp_late", 0) /* behind a later one: signed alone */ \
+	X(NOT_AUDIO, "not_audio", 0) /* no port list, and without the cadence of audio */ \
+	X(TCP_RETRANSMISSION, "tcp_retransmission", 0) /* seen already */ \
+	X(TCP_GAP, "tcp_gap", 0) /* bytes missing: signed on behind them */ \
+	X(TCP_LATE, "tcp_late", 0) /* filled a gap */ \
+	/* a gap given up: another opened before it was filled, or it was filled from its middle */ \
+	X(TCP_GAP_UNFILLED, "tcp_gap_unfilled", 1) \
 	/* payload beyond CAPTURE_PAYLOAD_MAX_BYTES (BIG TCP), or RTP beyond one chunk */ \
 	X(PACKET_TOO_LONG, "packet_too_long", 1) \
 	X(FLOW_TABLE_FULL, "flow_table_full", 1) \

@@ -8,6 +8,7 @@
  *   capture_count(scratch, cause)    counts an enum capture_counter
  *   capture_data, _end, _bytes(packet)  its first bytes, their end, and its length in all
  *   capture_load(packet, …)          copies bytes of the packet; 0 when it could
+ *   capture_segment_bytes(packet)    payload of each of the datagrams in it (UDP GSO); 0: it is one
  *   capture_flow(scratch)            the state of scratch->key, made if need be; NULL: no room
  *   capture_flow_lock/unlock(flow)   lock gives 0 when another CPU holds it
  *   capture_emit(scratch)            puts scratch->event out
@@ -229,7 +230,9 @@ CAPTURE_FUNCTION int sign_window(struct capture_scratch *scratch, __u32 at)
 	scratch->event.signature =
 		signature_of(b, capture_configuration.window_bytes, CAPTURE_WINDOW_MAX_BYTES,
 			     capture_configuration.algorithm, capture_configuration.seed, 1);
-	scratch->event.position = scratch->buffer_sequence + at + DIFFERENCE_BYTES;
+	/* In RTP the packet's sequence number is the position. */
+	if (scratch->event.kind == CAPTURE_SIGNATURE_CONTENT)
+		scratch->event.position = scratch->buffer_sequence + at + DIFFERENCE_BYTES;
 	capture_emit(scratch);
 	return 0;
 }
@@ -286,6 +289,11 @@ CAPTURE_FUNCTION int sign_chunks(capture_packet *packet, struct capture_scratch 
 		chunk_bytes = part->bytes < CHUNK_BYTES ? part->bytes : CHUNK_BYTES;
 		if (capture_load(packet, part->offset, scratch->buffer + room, chunk_bytes))
 			return 1;
+		if (part->keep_begin) {
+			part->keep_begin = 0;
+			from = (room - part->tail_bytes) & BUFFER_MASK;
+			copy_words(scratch->stream_begin, scratch->buffer + from, room);
+		}
 		if (part->tail_bytes + chunk_bytes >= raw_window_bytes) {
 			/* Windows that end in the chunk: the tail alone holds one byte too few. */
 			scratch->scan_from = room - (part->tail_bytes < raw_window_bytes - 1 ?
@@ -314,35 +322,171 @@ CAPTURE_FUNCTION int sign_chunks(capture_packet *packet, struct capture_scratch 
 }
 
 /*
- * Signs `bytes` bytes of the packet from `offset` on, which follow the flow's tail; `sequence` is
- * the first one's. Leaves the new tail in the flow.
+ * Signs `bytes` bytes of the packet from `offset` on, which follow `tail_bytes` bytes of the flow's
+ * piece of history `piece`; `sequence` is the first one's. Leaves the new tail there and returns how
+ * long it is.
  */
-static __always_inline void sign_stream(capture_packet *packet, struct capture_scratch *scratch,
-					struct flow_state *flow, __u32 offset, __u32 bytes,
-					__u32 sequence)
+static __always_inline __u32 sign_stream(capture_packet *packet, struct capture_scratch *scratch,
+					 struct flow_state *flow, const __u32 piece,
+					 __u32 tail_bytes, __u32 offset, __u32 bytes,
+					 __u32 sequence)
 {
 	const __u32 room = capture_tail_room(capture_configuration.window_bytes);
 
-	copy_words(scratch->buffer, flow->tail, room);
+	copy_words(scratch->buffer, flow->history + piece * room, room);
 	scratch->part.offset = offset;
 	scratch->part.bytes = bytes;
 	scratch->part.sequence = sequence;
-	scratch->part.tail_bytes = flow->tail_bytes;
+	scratch->part.tail_bytes = tail_bytes;
 	if (sign_chunks(packet, scratch)) {
-		flow->tail_bytes = 0;
 		capture_count(scratch, CAPTURE_COUNTER_LOAD_FAILED);
-		return;
+		/* What was kept at an open gap no longer fits together. */
+		flow->flags &= ~(__u32)(FLOW_GAP | FLOW_GAP_END_KEPT);
+		return 0;
 	}
-	copy_words(flow->tail, scratch->buffer, room);
-	flow->tail_bytes = scratch->part.tail_bytes;
+	copy_words(flow->history + piece * room, scratch->buffer, room);
+	return scratch->part.tail_bytes;
 }
 
-static __always_inline void capture_tcp(capture_packet *packet, struct capture_scratch *scratch,
-					const struct transport *transport)
+/*
+ * The gap is filled: signs the windows that begin before its end and end behind it, and makes what
+ * was kept on both sides one stream again.
+ */
+static __always_inline void join_gap(struct capture_scratch *scratch, struct flow_state *flow)
 {
+	const __u32 room = capture_tail_room(capture_configuration.window_bytes);
+	const __u32 raw_window_bytes = capture_configuration.window_bytes + DIFFERENCE_BYTES;
+	const int is_kept = (flow->flags & FLOW_GAP_END_KEPT) != 0;
+	/* Bytes behind the gap, right-aligned before buffer[2 * room]. Few are the tail itself. */
+	__u32 bytes = is_kept ? room : flow->tail_bytes;
+	__u32 joint = 2 * room - bytes;
+
+	if (is_kept)
+		copy_words(scratch->buffer + room, flow->history + HISTORY_GAP_END * room, room);
+	else
+		copy_words(scratch->buffer + room, flow->history + HISTORY_TAIL * room, room);
+	copy_words(scratch->buffer + ((joint - room) & BUFFER_MASK),
+		   flow->history + HISTORY_GAP_TAIL * room, room);
+	scratch->scan_from = joint - (flow->gap_tail_bytes < raw_window_bytes - 1 ?
+					      flow->gap_tail_bytes :
+					      raw_window_bytes - 1);
+	scratch->scan_to = 2 * room - raw_window_bytes;
+	if (scratch->scan_to > joint - 1)
+		scratch->scan_to = joint - 1;
+	scratch->buffer_sequence = flow->gap_end_sequence - joint;
+	scan_chunk(scratch);
+	sign_anchors(scratch);
+	if (!is_kept) {
+		copy_words(flow->history + HISTORY_TAIL * room, scratch->buffer + room, room);
+		bytes += flow->gap_tail_bytes;
+		flow->tail_bytes = bytes < room ? bytes : room;
+	}
+	flow->flags &= ~(__u32)(FLOW_GAP | FLOW_GAP_END_KEPT);
+}
+
+/* Counts text among up to 64 bytes at the buffer's begin: 1 when there is little else. */
+CAPTURE_FUNCTION int is_text(struct capture_scratch *scratch, __u32 bytes)
+{
+	volatile __u32 *count;
+	__u32 i;
+
+	if (!scratch)
+		return 1;
+	scratch->distinct_count = 0;
+	count = (volatile __u32 *)&scratch->distinct_count;
+	for (i = 0; i < CADENCE_SAMPLE_BYTES; i++) {
+		if (i >= bytes)
+			break;
+		*count = *count + (__u32)is_text_byte(scratch->buffer[i]);
+	}
+	return *count * 8 >= bytes * 7;
+}
+
+/* 1 when the packet's first bytes can be audio: enough of them, and not text. */
+static __always_inline int may_be_audio(capture_packet *packet, struct capture_scratch *scratch)
+{
+	__u32 bytes = scratch->transport.payload_bytes;
+
+	if (bytes > CADENCE_SAMPLE_BYTES)
+		bytes = CADENCE_SAMPLE_BYTES;
+	if (bytes < CADENCE_SAMPLE_MIN_BYTES ||
+	    capture_load(packet, scratch->transport.payload_offset, scratch->buffer, bytes))
+		return 0;
+	return !is_text(scratch, bytes);
+}
+
+/* Keeps FLOW_AUDIO and FLOW_BULK: once audio, pauses do not end it, only the speed of bulk does. */
+static __always_inline void judge_cadence(capture_packet *packet, struct capture_scratch *scratch,
+					  struct flow_state *flow)
+{
+	int verdict = cadence_accept(&flow->cadence, scratch->event.time_ns,
+				     scratch->transport.payload_bytes);
+
+	if (verdict == CADENCE_UNCHANGED)
+		return;
+	if (verdict == CADENCE_BULK) {
+		flow->flags |= FLOW_BULK;
+		flow->flags &= ~(__u32)FLOW_AUDIO;
+		return;
+	}
+	flow->flags &= ~(__u32)FLOW_BULK;
+	if (verdict == CADENCE_STEADY && !(flow->flags & FLOW_AUDIO) &&
+	    may_be_audio(packet, scratch))
+		flow->flags |= FLOW_AUDIO;
+}
+
+/* Signs what is new of a segment, and what of it fills a gap. */
+static __always_inline void sign_segment(capture_packet *packet, struct capture_scratch *scratch,
+					 struct flow_state *flow, const struct tcp_order *order)
+{
+	const __u32 room = capture_tail_room(capture_configuration.window_bytes);
+	const struct transport *transport = &scratch->transport;
+	int keeps;
+
+	if (order->gap_given_up)
+		capture_count(scratch, CAPTURE_COUNTER_TCP_GAP_UNFILLED);
+	if (order->late_bytes) {
+		capture_count(scratch, CAPTURE_COUNTER_TCP_LATE);
+		scratch->part.keep_begin = 0;
+		flow->gap_tail_bytes =
+			sign_stream(packet, scratch, flow, HISTORY_GAP_TAIL, flow->gap_tail_bytes,
+				    transport->payload_offset + order->late_skip_bytes,
+				    order->late_bytes, flow->gap_sequence);
+		flow->gap_sequence += order->late_bytes;
+		if ((flow->flags & FLOW_GAP) && flow->gap_sequence == flow->gap_end_sequence)
+			join_gap(scratch, flow);
+	}
+	if (order->new_bytes) {
+		if (order->opens_gap) {
+			capture_count(scratch, CAPTURE_COUNTER_TCP_GAP);
+			copy_words(flow->history + HISTORY_GAP_TAIL * room,
+				   flow->history + HISTORY_TAIL * room, room);
+		}
+		/* The tail holds all that is behind the gap until it is full. */
+		keeps = (flow->flags & FLOW_GAP) && !(flow->flags & FLOW_GAP_END_KEPT) &&
+			flow->tail_bytes + order->new_bytes >= room;
+		scratch->part.keep_begin = keeps;
+		flow->tail_bytes =
+			sign_stream(packet, scratch, flow, HISTORY_TAIL, flow->tail_bytes,
+				    transport->payload_offset + order->new_skip_bytes,
+				    order->new_bytes,
+				    transport->tcp_sequence + order->new_skip_bytes);
+		if (keeps && (flow->flags & FLOW_GAP)) {
+			copy_words(flow->history + HISTORY_GAP_END * room, scratch->stream_begin,
+				   room);
+			flow->flags |= FLOW_GAP_END_KEPT;
+		}
+	} else if (!order->late_bytes) {
+		capture_count(scratch, CAPTURE_COUNTER_TCP_RETRANSMISSION);
+	}
+}
+
+static __always_inline void capture_tcp(capture_packet *packet, struct capture_scratch *scratch)
+{
+	const struct transport *transport = &scratch->transport;
 	struct flow_state *flow;
-	__u32 skip_bytes;
-	int gap, result;
+	struct tcp_order order;
+	__u32 sequence = transport->tcp_sequence;
 
 	if (transport->payload_bytes == 0 && !(transport->tcp_flags & TCP_FLAG_SYN)) {
 		capture_count(scratch, CAPTURE_COUNTER_NO_PAYLOAD);
@@ -357,29 +501,40 @@ static __always_inline void capture_tcp(capture_packet *packet, struct capture_s
 		capture_count(scratch, CAPTURE_COUNTER_FLOW_BUSY);
 		return;
 	}
-	result = tcp_accept(flow, transport->tcp_sequence, transport->tcp_flags,
-			    transport->payload_bytes, &skip_bytes, &gap);
-	if (gap)
-		capture_count(scratch, CAPTURE_COUNTER_TCP_GAP);
-	if (result == TCP_IN_ORDER) {
-		scratch->event.kind = CAPTURE_SIGNATURE_CONTENT;
-		scratch->event.flags = CAPTURE_EVENT_SIGNED;
-		scratch->event.initial_sequence = 0;
-		if (flow->flags & FLOW_INITIAL_SEQUENCE_KNOWN) {
-			scratch->event.flags |= CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN;
-			scratch->event.initial_sequence = flow->initial_sequence;
-		}
-		scratch->event.rtp_ssrc = 0;
-		scratch->event.rtp_timestamp = 0;
-		scratch->event.rtp_payload_type = 0;
-		scratch->event.payload_bytes = 0;
-		scratch->event.level = CAPTURE_LEVEL_UNKNOWN;
-		sign_stream(packet, scratch, flow, transport->payload_offset + skip_bytes,
-			    transport->payload_bytes - skip_bytes,
-			    flow->next_sequence - transport->payload_bytes + skip_bytes);
-	} else {
-		capture_count(scratch, (enum capture_counter)result);
+	if (transport->tcp_flags & TCP_FLAG_SYN) {
+		if (flow->flags & FLOW_GAP)
+			capture_count(scratch, CAPTURE_COUNTER_TCP_GAP_UNFILLED);
+		sequence += 1;
+		scratch->transport.tcp_sequence = sequence;
+		tcp_accept_syn(flow, sequence);
 	}
+	if (transport->payload_bytes == 0) {
+		capture_count(scratch, CAPTURE_COUNTER_NO_PAYLOAD);
+		goto unlock;
+	}
+	if (capture_configuration.detect_cadence) {
+		judge_cadence(packet, scratch, flow);
+		if (!(flow->flags & FLOW_AUDIO)) {
+			capture_count(scratch, CAPTURE_COUNTER_NOT_AUDIO);
+			flow->flags &= ~(__u32)FLOW_STARTED;
+			goto unlock;
+		}
+	}
+	tcp_accept(flow, sequence, transport->payload_bytes, &order);
+	scratch->event.kind = CAPTURE_SIGNATURE_CONTENT;
+	scratch->event.flags = CAPTURE_EVENT_SIGNED;
+	scratch->event.initial_sequence = 0;
+	if (flow->flags & FLOW_INITIAL_SEQUENCE_KNOWN) {
+		scratch->event.flags |= CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN;
+		scratch->event.initial_sequence = flow->initial_sequence;
+	}
+	scratch->event.rtp_ssrc = 0;
+	scratch->event.rtp_timestamp = 0;
+	scratch->event.rtp_payload_type = 0;
+	scratch->event.payload_bytes = 0;
+	scratch->event.level = CAPTURE_LEVEL_UNKNOWN;
+	sign_segment(packet, scratch, flow, &order);
+unlock:
 	capture_flow_unlock(flow);
 }
 
@@ -441,69 +596,120 @@ CAPTURE_FUNCTION int sign_rtp_payload(struct capture_scratch *scratch)
 	return 0;
 }
 
-static __always_inline void capture_rtp(capture_packet *packet, struct capture_scratch *scratch,
-					const struct transport *transport)
+/*
+ * Finds the RTP payload in the datagram at scratch->transport, whose place it takes there, with
+ * header, extension and padding left out. 0, or the cause for leaving it alone.
+ */
+static __always_inline int find_rtp_payload(capture_packet *packet, struct capture_scratch *scratch,
+					    struct rtp_header *rtp)
 {
-	struct rtp_header rtp;
-	struct flow_state *flow;
-	enum rtp_verdict verdict;
+	struct transport *transport = &scratch->transport;
 	__u32 header_bytes, bytes;
 	__u8 bounds[4];
 
 	if (transport->payload_bytes < RTP_HEADER_BYTES ||
 	    capture_load(packet, transport->payload_offset, scratch->buffer, RTP_HEADER_BYTES) ||
-	    !rtp_parse(scratch->buffer, transport->payload_bytes, &rtp)) {
-		capture_count(scratch, CAPTURE_COUNTER_NOT_RTP);
-		return;
-	}
-	header_bytes = rtp.header_bytes;
-	if (rtp.has_extension) {
+	    !rtp_parse(scratch->buffer, transport->payload_bytes, rtp))
+		return CAPTURE_COUNTER_NOT_RTP;
+	header_bytes = rtp->header_bytes;
+	if (rtp->has_extension) {
 		if (header_bytes + 4 > transport->payload_bytes ||
-		    capture_load(packet, transport->payload_offset + header_bytes, bounds, 4)) {
-			capture_count(scratch, CAPTURE_COUNTER_NOT_RTP);
-			return;
-		}
+		    capture_load(packet, transport->payload_offset + header_bytes, bounds, 4))
+			return CAPTURE_COUNTER_NOT_RTP;
 		header_bytes += 4 + capture_ntohs(load16(bounds + 2)) * 4;
-		if (header_bytes > transport->payload_bytes) {
-			capture_count(scratch, CAPTURE_COUNTER_NOT_RTP);
-			return;
-		}
+		if (header_bytes > transport->payload_bytes)
+			return CAPTURE_COUNTER_NOT_RTP;
 	}
 	bytes = transport->payload_bytes - header_bytes;
-	if (rtp.has_padding) {
-		if (capture_load(packet, transport->payload_offset + transport->payload_bytes - 1, bounds,
-				 1) ||
-		    bounds[0] == 0 || bounds[0] > bytes) {
-			capture_count(scratch, CAPTURE_COUNTER_NOT_RTP);
-			return;
-		}
+	if (rtp->has_padding) {
+		if (capture_load(packet, transport->payload_offset + transport->payload_bytes - 1,
+				 bounds, 1) ||
+		    bounds[0] == 0 || bounds[0] > bytes)
+			return CAPTURE_COUNTER_NOT_RTP;
 		bytes -= bounds[0];
 	}
-	if (bytes > CHUNK_BYTES) {
-		capture_count(scratch, CAPTURE_COUNTER_PACKET_TOO_LONG);
+	if (bytes > CHUNK_BYTES)
+		return CAPTURE_COUNTER_PACKET_TOO_LONG;
+	transport->payload_offset += header_bytes;
+	transport->payload_bytes = bytes;
+	return 0;
+}
+
+/* Signs the windows of the payload, behind those of the packet before where it follows it. */
+static __always_inline void sign_rtp_content(capture_packet *packet, struct capture_scratch *scratch,
+					     struct flow_state *flow, int verdict)
+{
+	const struct transport *transport = &scratch->transport;
+	__u32 tail_bytes;
+
+	if (transport->payload_bytes == 0)
 		return;
+	scratch->event.kind = CAPTURE_SIGNATURE_RTP_CONTENT;
+	scratch->event.flags = CAPTURE_EVENT_SIGNED;
+	scratch->event.level = CAPTURE_LEVEL_UNKNOWN;
+	scratch->part.keep_begin = 0;
+	if (verdict == RTP_LATE) {
+		/* Alone: the tail is that of a packet behind it. */
+		scratch->part.offset = transport->payload_offset;
+		scratch->part.bytes = transport->payload_bytes;
+		scratch->part.tail_bytes = 0;
+		if (sign_chunks(packet, scratch))
+			capture_count(scratch, CAPTURE_COUNTER_LOAD_FAILED);
+		return;
+	}
+	tail_bytes = verdict == RTP_NEXT ? flow->tail_bytes : 0;
+	flow->tail_bytes = sign_stream(packet, scratch, flow, HISTORY_TAIL, tail_bytes,
+				       transport->payload_offset, transport->payload_bytes, 0);
+}
+
+/* Looks the datagram at scratch->transport through. */
+CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch *scratch)
+{
+	struct rtp_header rtp;
+	struct flow_state *flow;
+	int verdict, cause;
+
+	if (!packet || !scratch)
+		return 0;
+	cause = find_rtp_payload(packet, scratch, &rtp);
+	if (cause) {
+		capture_count(scratch, cause);
+		return 0;
 	}
 	scratch->key.rtp_ssrc = rtp.ssrc;
 	flow = capture_flow(scratch);
 	if (!flow) {
 		capture_count(scratch, CAPTURE_COUNTER_FLOW_TABLE_FULL);
-		return;
+		return 0;
 	}
 	if (!capture_flow_lock(flow)) {
 		capture_count(scratch, CAPTURE_COUNTER_FLOW_BUSY);
-		return;
+		return 0;
 	}
 	verdict = rtp_accept(&flow->rtp, rtp.sequence);
-	capture_flow_unlock(flow);
-	if (verdict != RTP_ACCEPTED) {
+	if (verdict == RTP_REPEATED || verdict == RTP_ON_PROBATION) {
 		capture_count(scratch, verdict == RTP_REPEATED ? CAPTURE_COUNTER_RTP_DUPLICATE :
 								 CAPTURE_COUNTER_RTP_PROBATION);
-		return;
+		goto unlock;
 	}
-	if (bytes && capture_load(packet, transport->payload_offset + header_bytes, scratch->buffer,
-				  bytes)) {
+	if (capture_configuration.detect_cadence) {
+		/* Its headers say that it is RTP; only video is still to be told from audio. */
+		judge_cadence(packet, scratch, flow);
+		if (flow->flags & FLOW_BULK) {
+			capture_count(scratch, CAPTURE_COUNTER_NOT_AUDIO);
+			goto unlock;
+		}
+	}
+	if (verdict == RTP_AHEAD)
+		capture_count(scratch, CAPTURE_COUNTER_RTP_GAP);
+	if (verdict == RTP_LATE)
+		capture_count(scratch, CAPTURE_COUNTER_RTP_LATE);
+	if (scratch->transport.payload_bytes &&
+	    capture_load(packet, scratch->transport.payload_offset, scratch->buffer,
+			 scratch->transport.payload_bytes)) {
 		capture_count(scratch, CAPTURE_COUNTER_LOAD_FAILED);
-		return;
+		flow->tail_bytes = 0;
+		goto unlock;
 	}
 	scratch->event.signature = 0;
 	scratch->event.kind = CAPTURE_SIGNATURE_RTP_PAYLOAD;
@@ -513,8 +719,37 @@ static __always_inline void capture_rtp(capture_packet *packet, struct capture_s
 	scratch->event.rtp_ssrc = rtp.ssrc;
 	scratch->event.rtp_timestamp = rtp.timestamp;
 	scratch->event.rtp_payload_type = rtp.payload_type;
-	scratch->event.payload_bytes = (__u16)bytes;
+	scratch->event.payload_bytes = (__u16)scratch->transport.payload_bytes;
 	sign_rtp_payload(scratch);
+	sign_rtp_content(packet, scratch, flow, verdict);
+unlock:
+	capture_flow_unlock(flow);
+	return 0;
+}
+
+/* One datagram, or as many as segmentation offload has put into one packet. */
+static __always_inline void capture_udp(capture_packet *packet, struct capture_scratch *scratch)
+{
+	__u32 offset = scratch->transport.payload_offset;
+	__u32 bytes = scratch->transport.payload_bytes;
+	__u32 segment_bytes = capture_segment_bytes(packet);
+	int i;
+
+	if (segment_bytes == 0 || segment_bytes >= bytes) {
+		capture_rtp(packet, scratch);
+		return;
+	}
+	for (i = 0; i < UDP_SEGMENTS_MAX; i++) {
+		if (bytes == 0)
+			break;
+		scratch->transport.payload_offset = offset;
+		scratch->transport.payload_bytes = bytes < segment_bytes ? bytes : segment_bytes;
+		offset += scratch->transport.payload_bytes;
+		bytes -= scratch->transport.payload_bytes;
+		capture_rtp(packet, scratch);
+	}
+	if (bytes)
+		capture_count(scratch, CAPTURE_COUNTER_PACKET_TOO_LONG);
 }
 
 /* 1 when the part of the packet that can be read directly holds all headers it may have. */
@@ -615,9 +850,9 @@ static __always_inline void capture_packet_payload(capture_packet *packet,
 	scratch->event.transport = scratch->network.transport;
 	scratch->event.reserved = 0;
 	if (scratch->network.transport == TRANSPORT_TCP)
-		capture_tcp(packet, scratch, transport);
+		capture_tcp(packet, scratch);
 	else
-		capture_rtp(packet, scratch, transport);
+		capture_udp(packet, scratch);
 }
 
 #endif /* BPF_CAPTURE_CORE_H_ */

@@ -5,8 +5,10 @@
 
 #include "capture_abi.h"
 
-/* flow_state before its tail. */
-#define CAPTURE_FLOW_HEADER_BYTES 32
+/* flow_state before its history. */
+#define CAPTURE_FLOW_HEADER_BYTES 72
+/* Pieces of history of capture_tail_room() bytes each: the tail, and two of a gap (flow.h). */
+#define CAPTURE_FLOW_HISTORIES 3
 
 /*
  * A window of W differences needs W + 4 raw bytes, of which at least one is new: the tail holds the
@@ -22,7 +24,8 @@ static inline __u32 capture_tail_room(__u32 window_bytes)
 /* Value size of the map `flows`. */
 static inline __u32 capture_flow_value_bytes(__u32 window_bytes)
 {
-	return CAPTURE_FLOW_HEADER_BYTES + capture_tail_room(window_bytes);
+	return CAPTURE_FLOW_HEADER_BYTES +
+	       CAPTURE_FLOW_HISTORIES * capture_tail_room(window_bytes);
 }
 
 /* Odd, with its bits well mixed: the multiplier of the anchor mix (signature.h). */
@@ -42,7 +45,7 @@ static inline __u64 capture_anchor_key(__u64 seed)
 	return key;
 }
 
-/* A configuration complete with what is derived. */
+/* A configuration complete with what is derived; every flow counts as audio. */
 static inline struct capture_config capture_config_make(__u64 seed, __u32 window_bytes,
 							__u32 rate_bits, __u32 silence_threshold,
 							enum capture_algorithm algorithm)
@@ -55,6 +58,8 @@ static inline struct capture_config capture_config_make(__u64 seed, __u32 window
 	config.rate_bits = rate_bits;
 	config.silence_threshold = silence_threshold;
 	config.algorithm = algorithm;
+	config.detect_cadence = 0;
+	config.reserved = 0;
 	return config;
 }
 

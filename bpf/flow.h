@@ -3,6 +3,7 @@
 #ifndef BPF_FLOW_H_
 #define BPF_FLOW_H_
 
+#include "cadence.h"
 #include "capture_abi.h"
 #include "capture_layout.h"
 #include "parse.h"
@@ -27,66 +28,131 @@ CAPTURE_STATIC_ASSERT(sizeof(struct flow_key) == 48, "flow_key has no holes");
 
 #define FLOW_STARTED (1u << 0)
 #define FLOW_INITIAL_SEQUENCE_KNOWN (1u << 1)
+#define FLOW_AUDIO (1u << 2) /* its cadence was audio's */
+#define FLOW_BULK (1u << 3) /* it is faster than audio */
+#define FLOW_GAP (1u << 4) /* gap_* hold: a late segment is waited for */
+#define FLOW_GAP_END_KEPT (1u << 5) /* the piece `gap_end` of the history holds */
 
+/* Where the pieces of flow_state.history begin, in units of capture_tail_room(). */
+#define HISTORY_TAIL 0 /* the stream's last raw bytes */
+#define HISTORY_GAP_TAIL 1 /* those before the gap */
+#define HISTORY_GAP_END 2 /* the first ones behind it */
+
+/*
+ * A gap in a TCP stream is not waited out: what comes behind it is signed at once, and what was
+ * before and behind it is kept, so that the late segment is signed when it comes. Skipping it would
+ * lose just the slow packets.
+ */
 struct flow_state {
 	__u64 busy; /* 1 while a CPU works on it */
 	__u32 next_sequence;
 	__u32 initial_sequence;
 	__u32 flags;
-	/* Bytes of history, right-aligned at the end of tail's used part. */
+	/* Bytes of history, right-aligned at the end of the tail's room. */
 	__u32 tail_bytes;
 	struct rtp_source rtp;
-	/* The stream's last raw bytes; the loader cuts the map's value after tail_room() of them. */
-	__u8 tail[CAPTURE_TAIL_MAX_BYTES];
+	__u32 gap_sequence; /* the first byte that is missing */
+	__u32 gap_end_sequence; /* the first one behind the gap */
+	__u32 gap_tail_bytes;
+	struct cadence cadence;
+	__u32 reserved;
+	/* The loader cuts the map's value after three times tail_room() of it. */
+	__u8 history[CAPTURE_FLOW_HISTORIES * CAPTURE_TAIL_MAX_BYTES];
 };
 
-CAPTURE_STATIC_ASSERT(__builtin_offsetof(struct flow_state, tail) == CAPTURE_FLOW_HEADER_BYTES,
+CAPTURE_STATIC_ASSERT(__builtin_offsetof(struct flow_state, history) == CAPTURE_FLOW_HEADER_BYTES,
 		      "the loader sizes the map by this");
 
-/* Back by more than this is no retransmission: the 5-tuple is used by a new connection. */
+/* Back or ahead by more than this, the 5-tuple is used by a new connection. */
 #define TCP_REUSE_BYTES (1 << 24)
 
-#define TCP_IN_ORDER (-1)
+/* Where the bytes of a segment belong. */
+struct tcp_order {
+	__u32 late_skip_bytes; /* of the payload, before the part that fills the gap */
+	__u32 late_bytes; /* of the part that fills the gap; 0: none */
+	__u32 new_skip_bytes; /* of the payload, before the part that goes on with the stream */
+	__u32 new_bytes; /* of that part; 0: none */
+	__u8 opens_gap; /* the part begins behind a gap: the tail is the gap's now */
+	__u8 gap_given_up; /* bytes that were waited for will not be signed */
+};
 
-/*
- * Takes a segment into the stream's order. Returns TCP_IN_ORDER, with `skip_bytes` of the payload
- * already seen, or the cause (enum capture_counter) for not signing it. A gap empties the tail.
- */
-static __always_inline int tcp_accept(struct flow_state *flow, __u32 sequence, __u8 tcp_flags,
-				      __u32 payload_bytes, __u32 *skip_bytes, int *gap)
+static __always_inline void tcp_begin(struct flow_state *flow, __u32 sequence)
+{
+	flow->next_sequence = sequence;
+	flow->tail_bytes = 0;
+	flow->flags &= ~(__u32)(FLOW_GAP | FLOW_GAP_END_KEPT);
+	flow->flags |= FLOW_STARTED;
+}
+
+/* The connection's begin, which also tells it from an older one on the same ports. */
+static __always_inline void tcp_accept_syn(struct flow_state *flow, __u32 sequence)
+{
+	tcp_begin(flow, sequence);
+	flow->initial_sequence = sequence;
+	flow->flags |= FLOW_INITIAL_SEQUENCE_KNOWN;
+}
+
+/* What of a segment from before next_sequence fills the open gap. */
+static __always_inline void tcp_accept_late(struct flow_state *flow, __u32 sequence,
+					    __u32 payload_bytes, struct tcp_order *order)
+{
+	__s32 gap_bytes = (__s32)(flow->gap_end_sequence - flow->gap_sequence);
+	__s32 from = (__s32)(sequence - flow->gap_sequence);
+	__s32 to = from + (__s32)payload_bytes;
+
+	if (to <= 0 || from >= gap_bytes)
+		return;
+	if (from < 0) {
+		order->late_skip_bytes = (__u32)-from;
+		from = 0;
+	} else if (from > 0) {
+		/* What lies before it is given up: one gap is remembered, not two. */
+		order->gap_given_up = 1;
+		flow->gap_sequence = sequence;
+		flow->gap_tail_bytes = 0;
+	}
+	order->late_bytes = (__u32)((to < gap_bytes ? to : gap_bytes) - from);
+}
+
+/* Takes a segment with payload into the stream's order. */
+static __always_inline void tcp_accept(struct flow_state *flow, __u32 sequence, __u32 payload_bytes,
+				       struct tcp_order *order)
 {
 	__s32 ahead;
 
-	*skip_bytes = 0;
-	*gap = 0;
-	if (tcp_flags & TCP_FLAG_SYN) {
-		sequence += 1;
-		flow->initial_sequence = sequence;
-		flow->next_sequence = sequence;
-		flow->tail_bytes = 0;
-		flow->flags = FLOW_STARTED | FLOW_INITIAL_SEQUENCE_KNOWN;
-	}
-	if (payload_bytes == 0)
-		return CAPTURE_COUNTER_NO_PAYLOAD;
-	if (!(flow->flags & FLOW_STARTED)) {
-		flow->flags |= FLOW_STARTED;
-		flow->next_sequence = sequence;
-		flow->tail_bytes = 0;
-	}
+	order->late_skip_bytes = 0;
+	order->late_bytes = 0;
+	order->new_skip_bytes = 0;
+	order->new_bytes = 0;
+	order->opens_gap = 0;
+	order->gap_given_up = 0;
+	if (!(flow->flags & FLOW_STARTED))
+		tcp_begin(flow, sequence);
 	ahead = (__s32)(sequence - flow->next_sequence);
-	if (ahead > 0) {
-		*gap = 1;
-		flow->tail_bytes = 0;
-	} else if (ahead < -TCP_REUSE_BYTES) {
+	if (ahead > TCP_REUSE_BYTES || ahead < -TCP_REUSE_BYTES) {
+		order->gap_given_up = (flow->flags & FLOW_GAP) != 0;
+		tcp_begin(flow, sequence);
 		flow->flags &= ~(__u32)FLOW_INITIAL_SEQUENCE_KNOWN;
-		flow->tail_bytes = 0;
-	} else if (ahead < 0) {
-		if ((__u32)-ahead >= payload_bytes)
-			return CAPTURE_COUNTER_TCP_RETRANSMISSION;
-		*skip_bytes = (__u32)-ahead;
+		ahead = 0;
 	}
+	if (ahead > 0) {
+		order->gap_given_up = (flow->flags & FLOW_GAP) != 0;
+		order->opens_gap = 1;
+		flow->gap_sequence = flow->next_sequence;
+		flow->gap_end_sequence = sequence;
+		flow->gap_tail_bytes = flow->tail_bytes;
+		flow->tail_bytes = 0;
+		flow->flags |= FLOW_GAP;
+		flow->flags &= ~(__u32)FLOW_GAP_END_KEPT;
+	} else if (ahead < 0) {
+		if (flow->flags & FLOW_GAP)
+			tcp_accept_late(flow, sequence, payload_bytes, order);
+		if ((__u32)-ahead >= payload_bytes)
+			return;
+		order->new_skip_bytes = (__u32)-ahead;
+	}
+	order->new_bytes = payload_bytes - order->new_skip_bytes;
 	flow->next_sequence = sequence + payload_bytes;
-	return TCP_IN_ORDER;
 }
 
 #endif /* BPF_FLOW_H_ */

@@ -56,7 +56,10 @@ static __always_inline int rtp_parse(const __u8 *from, __u32 payload_bytes, stru
 }
 
 enum rtp_verdict {
-	RTP_ACCEPTED,
+	RTP_NEXT, /* follows the one before */
+	RTP_AHEAD, /* others are missing before it */
+	RTP_LATE, /* one of those that were missing, or a repeated one */
+	RTP_BEGINS, /* the source's first, or its first after a jump */
 	RTP_ON_PROBATION,
 	RTP_REPEATED,
 };
@@ -78,22 +81,22 @@ static __always_inline enum rtp_verdict rtp_accept(struct rtp_source *source, __
 	if (source->sequential < RTP_MIN_SEQUENTIAL) {
 		source->sequential = source->sequential && ahead == 1 ? source->sequential + 1 : 1;
 		source->sequence = sequence;
-		return source->sequential < RTP_MIN_SEQUENTIAL ? RTP_ON_PROBATION : RTP_ACCEPTED;
+		return source->sequential < RTP_MIN_SEQUENTIAL ? RTP_ON_PROBATION : RTP_BEGINS;
 	}
 	if (ahead == 0)
 		return RTP_REPEATED;
 	if (ahead < RTP_MAX_DROPOUT) {
 		source->sequence = sequence;
 		source->jumped = 0;
-		return RTP_ACCEPTED;
+		return ahead == 1 ? RTP_NEXT : RTP_AHEAD;
 	}
 	if ((__u16)-ahead <= RTP_MAX_MISORDER)
-		return RTP_ACCEPTED;
+		return RTP_LATE;
 	/* Two in a row after a jump: the sender began anew. */
 	if (source->jumped && sequence == source->bad_sequence) {
 		source->sequence = sequence;
 		source->jumped = 0;
-		return RTP_ACCEPTED;
+		return RTP_BEGINS;
 	}
 	source->bad_sequence = (__u16)(sequence + 1);
 	source->jumped = 1;

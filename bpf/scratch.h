@@ -14,6 +14,8 @@
 #define CHUNKS_MAX (CAPTURE_PAYLOAD_MAX_BYTES / CHUNK_BYTES)
 /* Most that is hashed or gated at once: a window, or the payload of an RTP packet. */
 #define READ_MAX_BYTES CHUNK_BYTES
+/* Datagrams in one packet: what the kernel's UDP_SEGMENT allows. */
+#define UDP_SEGMENTS_MAX 128
 /* Bytes that one call of a gate looks at. */
 #define GATE_BLOCK_BYTES 64
 /* 64 ms at 8 kHz. */
@@ -34,6 +36,7 @@ struct stream_part {
 	__u32 bytes;
 	__u32 sequence; /* of the first byte */
 	__u32 tail_bytes; /* of history before it */
+	__u32 keep_begin; /* 1: copy the history and what follows it to stream_begin */
 };
 
 #ifndef __bpf__
@@ -61,6 +64,8 @@ struct capture_scratch {
 	__u64 power_limit;
 	__u64 distinct[4];
 	__u16 anchors[ANCHORS_MAX];
+	/* The first bytes behind a gap, on their way to the flow's history. */
+	__u8 stream_begin[CAPTURE_TAIL_MAX_BYTES];
 	__u8 buffer[BUFFER_BYTES];
 };
 
