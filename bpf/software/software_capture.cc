@@ -42,6 +42,7 @@ struct capture_surroundings {
 struct capture_packet {
   const uint8_t* data;
   uint32_t bytes;
+  uint32_t segment_bytes;
 };
 
 #define capture_configuration (scratch->surroundings->configuration)
@@ -55,6 +56,7 @@ static const __u8* capture_end(const capture_packet* packet) {
   return packet->data + packet->bytes;
 }
 static __u32 capture_bytes(const capture_packet* packet) { return packet->bytes; }
+static __u32 capture_segment_bytes(const capture_packet* packet) { return packet->segment_bytes; }
 
 static int capture_load(const capture_packet* packet, __u32 offset, void* to, __u32 bytes) {
   if (bytes == 0 || bytes > CHUNK_BYTES || offset > packet->bytes ||
@@ -115,7 +117,7 @@ class Engine final : public SoftwareCapture {
 
   void Packet(std::span<const uint8_t> frame, uint64_t time_ns, uint32_t interface_index,
               capture_direction direction, const PacketForm& form) override {
-    capture_packet packet = {frame.data(), static_cast<uint32_t>(frame.size())};
+    capture_packet packet = {frame.data(), static_cast<uint32_t>(frame.size()), form.segment_bytes};
     capture_count(scratch_.get(), CAPTURE_COUNTER_PACKETS);
     const int result = find_payload(&packet, scratch_.get(), form.link_layer);
     if (result != PARSE_OK) {

@@ -19,6 +19,8 @@ namespace audio_latency {
 struct PacketForm {
   // Of the device that it was seen at.
   capture_link_layer link_layer = CAPTURE_LINK_ETHERNET;
+  // UDP segmentation offload: payload bytes of each datagram but the last in it; 0: it is one.
+  uint32_t segment_bytes = 0;
 };
 
 // Not thread-safe. Signs exactly as the kernel does: both compile bpf/capture_core.h.

@@ -15,7 +15,8 @@ constexpr uint64_t kFollowed = 1 << 1;
 constexpr uint64_t kSigned = 1 << 2;
 constexpr uint64_t kMarker = 1 << 3;
 constexpr uint64_t kPredicted = 1 << 4;
-constexpr int kFlowIndexShift = 5;
+constexpr uint64_t kRtpContent = 1 << 5;
+constexpr int kFlowIndexShift = 6;
 static_assert(kMaxEventsPerBatch - 1 <= std::numeric_limits<uint16_t>::max(),
               "FlowState::next_flow holds any flow's index");
 
@@ -46,6 +47,14 @@ void Remember(const WireEvent& event, FlowState* flow) {
   flow->rtp_timestamp = event.rtp_timestamp;
   flow->payload_bytes = event.payload_bytes;
   flow->rtp_payload_type = event.rtp_payload_type;
+}
+
+// A window of an RTP stream has the position of the packet that completed it: the prediction of the
+// next packet goes by packets alone.
+void RememberWindow(const WireEvent& event, bool is_rtp, FlowState* flow) {
+  if (!is_rtp) {
+    flow->position = event.position;
+  }
 }
 
 absl::Status CheckTables(size_t events, size_t flows, size_t flow_kinds) {
@@ -107,6 +116,13 @@ absl::Status Encoder::Encode(std::span<const WireEvent> events, std::span<const 
     return status;
   }
   for (const WireEvent& event : events) {
+    if (event.is_rtp_content &&
+        (!event.is_signed || event.rtp_marker || event.flow_index >= flow_ids.size() ||
+         flow_is_rtp[event.flow_index] == 0)) {
+      return absl::InvalidArgumentError(fmt::format(
+          "event at {} ns of flow {}: content of RTP is signed, without marker, of an RTP flow",
+          event.time_ns, event.flow_index));
+    }
     if (event.flow_index >= flow_ids.size() || event.time_ns < 0 ||
         ToUnits(event.time_ns) >= kTimeLimitUnits) {
       return absl::InvalidArgumentError(
@@ -135,27 +151,29 @@ absl::Status Encoder::Encode(std::span<const WireEvent> events, std::span<const 
     if (event.is_signed) {
       columns->mutable_signatures()->AddAlreadyReserved(event.signature);
     }
-    if (!is_first && !is_rtp && event.is_signed && event.flow_index == flow_before &&
+    const bool is_window = !is_rtp || event.is_rtp_content;
+    if (!is_first && is_window && event.is_signed && event.flow_index == flow_before &&
         units == units_before) {
       const uint32_t ahead = event.position - flow.position;
       AppendVarint(uint64_t{ahead} << 1 | kContinuation, out);
-      flow.position = event.position;
+      RememberWindow(event, is_rtp, &flow);
       continue;
     }
-    const bool predicted = is_rtp && IsPredicted(event, flow);
+    const bool predicted = !is_window && IsPredicted(event, flow);
     const bool followed = event.flow_index == flows_[flow_before].next_flow;
     const uint64_t which_flow =
         followed ? kFollowed : uint64_t{event.flow_index} << kFlowIndexShift;
     AppendVarint(which_flow | (event.is_signed ? kSigned : 0) |
-                     (is_rtp && event.rtp_marker ? kMarker : 0) | (predicted ? kPredicted : 0),
+                     (is_rtp && event.rtp_marker ? kMarker : 0) | (predicted ? kPredicted : 0) |
+                     (event.is_rtp_content ? kRtpContent : 0),
                  out);
     flows_[flow_before].next_flow = static_cast<uint16_t>(event.flow_index);
     AppendVarint(Zigzag(units - units_before), out);
-    if (is_rtp) {
-      AppendRtp(event, predicted, &flow, out);
-    } else {
+    if (is_window) {
       AppendVarint(ZigzagDifference(event.position, flow.position), out);
-      flow.position = event.position;
+      RememberWindow(event, is_rtp, &flow);
+    } else {
+      AppendRtp(event, predicted, &flow, out);
     }
     units_before = units;
     flow_before = event.flow_index;
@@ -197,16 +215,17 @@ absl::Status Decoder::Decode(const v1::EventColumns& columns, std::span<const ui
     const uint64_t head = reader.Varint();
     if ((head & kContinuation) != 0) {
       const uint64_t ahead = head >> 1;
-      if (i == 0 || flow_is_rtp[flow_index] != 0 || ahead > std::numeric_limits<uint32_t>::max() ||
+      if (i == 0 || ahead > std::numeric_limits<uint32_t>::max() ||
           next_signature == signatures_end) {
         status = Malformed(i, "it continues what is not there");
         break;
       }
       FlowState& flow = flows_[flow_index];
-      flow.position += static_cast<uint32_t>(ahead);
-      event.position = flow.position;
+      event.position = flow.position + static_cast<uint32_t>(ahead);
       event.is_signed = true;
       event.signature = *next_signature++;
+      event.is_rtp_content = flow_is_rtp[flow_index] != 0;
+      RememberWindow(event, event.is_rtp_content, &flow);
     } else {
       // Index bits beside kFollowed are not allowed: one event has one encoding.
       const uint64_t index = (head & kFollowed) == 0        ? head >> kFlowIndexShift
@@ -235,14 +254,17 @@ absl::Status Decoder::Decode(const v1::EventColumns& columns, std::span<const ui
         event.signature = *next_signature++;
       }
       FlowState& flow = flows_[flow_index];
-      if (flow_is_rtp[flow_index] != 0) {
+      const bool is_rtp = flow_is_rtp[flow_index] != 0;
+      event.is_rtp_content = (head & kRtpContent) != 0;
+      if (is_rtp && !event.is_rtp_content) {
         event.rtp_marker = (head & kMarker) != 0;
         ReadRtp((head & kPredicted) != 0, &flow, &reader, &event);
-      } else if ((head & (kMarker | kPredicted)) != 0) {
-        reader.Fail();  // only RTP has these
+      } else if ((head & (kMarker | kPredicted)) != 0 || event.is_rtp_content != is_rtp ||
+                 (is_rtp && !event.is_signed)) {
+        reader.Fail();  // only RTP's packets have these
       } else {
-        flow.position += static_cast<uint32_t>(Unzigzag(reader.Varint()));
-        event.position = flow.position;
+        event.position = flow.position + static_cast<uint32_t>(Unzigzag(reader.Varint()));
+        RememberWindow(event, is_rtp, &flow);
       }
     }
     event.flow_index = flow_index;

@@ -3,20 +3,22 @@
 // Each event names its flow by index into the batch's flow table. `fields` holds, for each event in
 // turn, as LEB128 varints unless said otherwise, first a head. Its lowest bit tells which of two:
 //
-//   continuation: the flow and the time are those of the event before, it is signed, and the flow
-//   is not RTP (several windows that one TCP segment completed). Nothing follows.
+//   continuation: the flow and the time are those of the event before, it is signed, and it is a
+//   window of content (several that one packet completed). Nothing follows.
 //     head      (position - position of the flow's event before) << 1 | 1
 //
 //   full:
-//     head      followed: predicted << 4 | marker << 3 | signed << 2 | 1 << 1 | 0; the flow is the
-//               one that came after the flow of the event before when that was seen last
-//               else: flow_index << 5 | predicted << 4 | marker << 3 | signed << 2 | 0 << 1 | 0
+//     head      flow_index << 6 | rtp_content << 5 | predicted << 4 | marker << 3 | signed << 2 |
+//               followed << 1 | 0; followed: no index, the flow is the one that came after the flow
+//               of the event before when that was seen last
 //     time      zigzag of the difference to the event before (the first: to base_time_ns), in units
 //               of kTimeUnitNs
 //     content   zigzag of position - position of the flow's event before
-//     RTP       unless predicted: position, rtp_timestamp (both zigzag of the difference to the
+//               (of RTP: when rtp_content; the event before is then the packet before)
+//     RTP       else, unless predicted: position, rtp_timestamp (both zigzag of the difference to
+//     the
 //               flow's event before), payload_type (1 byte), payload_bytes
-//     RTP       always: level (1 byte)
+//     RTP       else: level (1 byte)
 //
 // "Predicted" means: sequence number + 1 modulo 2^16, timestamp advanced by as much as between the
 // two events before (after the flow's first event: by its payload's length), payload type and
@@ -51,7 +53,7 @@ struct WireEvent {
   int64_t time_ns = 0;
   // Index into the batch's flow table.
   uint32_t flow_index = 0;
-  // TCP: sequence number of the window's first byte. RTP: sequence number.
+  // TCP: sequence number of the window's first byte. RTP: sequence number of the packet.
   uint32_t position = 0;
   // The rest travels for RTP only; other events come out with what is set here.
   uint32_t rtp_timestamp = 0;
@@ -61,6 +63,8 @@ struct WireEvent {
   uint8_t level = 255;
   bool is_signed = false;
   bool rtp_marker = false;
+  // A window of an RTP stream's content, not a packet: signed, and of RTP's fields it has none.
+  bool is_rtp_content = false;
 
   friend bool operator==(const WireEvent&, const WireEvent&) = default;
 };

@@ -64,10 +64,11 @@ class LoadedCaptureProgram final : public CaptureProgram {
       : skeleton_(skeleton), cpus_(std::max(1, libbpf_num_possible_cpus())) {}
 
   absl::Status Load(const ProbeConfig& config) {
-    const capture_config parameters =
+    capture_config parameters =
         capture_config_make(SignatureSeed(config.signature.seed_text), WindowBytes(config),
                             SignatureRateBits(config.signature), config.silence_threshold,
                             AlgorithmNumber(config.signature.algorithm));
+    parameters.detect_cadence = config.audio_ports.empty() ? 1 : 0;
     static_assert(sizeof(skeleton_->rodata->capture_configuration) == sizeof(parameters));
     std::memcpy(&skeleton_->rodata->capture_configuration, &parameters, sizeof(parameters));
     int error = bpf_map__set_max_entries(skeleton_->maps.events, config.ring_bytes);

@@ -83,7 +83,8 @@ void Batcher::Add(const signature_event& event) {
     out.is_signed = true;
     out.signature = event.signature;
   }
-  if (IsRtp(event)) {
+  out.is_rtp_content = event.kind == CAPTURE_SIGNATURE_RTP_CONTENT;
+  if (event.kind == CAPTURE_SIGNATURE_RTP_PAYLOAD) {
     out.rtp_timestamp = event.rtp_timestamp;
     out.payload_bytes = event.payload_bytes;
     out.rtp_payload_type = event.rtp_payload_type;

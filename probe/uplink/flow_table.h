@@ -17,9 +17,7 @@
 
 namespace audio_latency::probe {
 
-inline bool IsRtp(const signature_event& event) {
-  return event.kind == CAPTURE_SIGNATURE_RTP_PAYLOAD;
-}
+inline bool IsRtp(const signature_event& event) { return event.kind != CAPTURE_SIGNATURE_CONTENT; }
 
 // A flow as the correlator is told of it; immutable, shared by the batches that name it.
 struct FlowRecord {

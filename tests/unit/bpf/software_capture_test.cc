@@ -10,66 +10,21 @@
 #include "bpf/capture_layout.h"
 #include "tests/bpf/support/frame_builder.h"
 #include "tests/bpf/support/reference_signer.h"
+#include "tests/unit/bpf/software_stream.h"
 
 namespace audio_latency {
 namespace {
 
 using testing::Bytes;
+using testing::Config;
 using testing::FrameOptions;
+using testing::kSyn;
 using testing::RandomBytes;
 using testing::ReferenceSignatures;
 using testing::Signatures;
 using testing::Speech;
+using testing::Stream;
 using testing::TcpFrame;
-
-constexpr uint32_t kFirstSequence = 0xfffff000;  // wraps soon
-constexpr uint8_t kSyn = 0x02;
-
-capture_config Config(uint32_t window_bytes = 64, uint32_t rate_bits = 8, uint32_t silence = 256) {
-  return capture_config_make(42, window_bytes, rate_bits, silence, CAPTURE_ALGORITHM_XXHASH);
-}
-
-// Feeds segments of one TCP connection and gathers what comes out.
-class Stream {
- public:
-  explicit Stream(const capture_config& config)
-      : capture_(SoftwareCapture::Create(config, 16, [this](const signature_event& event) {
-          CHECK(signatures.try_emplace(event.position - kFirstSequence, event.signature).second);
-        })) {}
-
-  void Syn() {
-    FrameOptions options;
-    options.sequence = kFirstSequence - 1;
-    options.tcp_flags = kSyn;
-    Frame(TcpFrame({}, options));
-  }
-
-  void Segment(const Bytes& stream, size_t from, size_t bytes) {
-    FrameOptions options;
-    options.sequence = kFirstSequence + static_cast<uint32_t>(from);
-    Frame(TcpFrame({stream.data() + from, bytes}, options));
-  }
-
-  // A BIG TCP packet: its length does not fit into the IP header.
-  void Big(const Bytes& stream, size_t bytes) {
-    FrameOptions options;
-    options.sequence = kFirstSequence;
-    options.zero_ip_length = true;
-    Frame(TcpFrame({stream.data(), bytes}, options));
-  }
-
-  uint64_t Count(capture_counter counter) const { return capture_->counters()[counter]; }
-
-  Signatures signatures;
-
- private:
-  void Frame(const Bytes& frame) {
-    capture_->Packet(frame, ++time_ns_, 3, CAPTURE_DIRECTION_INGRESS, {});
-  }
-
-  std::unique_ptr<SoftwareCapture> capture_;
-  uint64_t time_ns_ = 0;
-};
 
 Signatures Cut(const Bytes& stream, const capture_config& config, std::mt19937& random,
                size_t longest) {
@@ -122,25 +77,6 @@ TEST_CASE("retransmissions and overlaps change nothing") {
     }
     REQUIRE(cut.signatures == reference);
   }
-}
-
-TEST_CASE("after a gap only the windows that span it are missing") {
-  const Bytes stream = Speech(20000, 5);
-  const capture_config config = Config(64, 6);
-  const Signatures reference = ReferenceSignatures(stream, config);
-  Stream cut(config);
-  cut.Syn();
-  cut.Segment(stream, 0, 8000);
-  cut.Segment(stream, 9000, 11000);
-  for (const auto& [offset, signature] : cut.signatures) {
-    REQUIRE(reference.at(offset) == signature);
-  }
-  size_t whole = 0;
-  for (const auto& [offset, signature] : reference) {
-    whole += offset + 64 <= 8000 || offset >= 9004;
-  }
-  CHECK(cut.signatures.size() == whole);
-  CHECK(cut.Count(CAPTURE_COUNTER_TCP_GAP) == 1);
 }
 
 TEST_CASE("a stream joined midway is signed from its fifth byte on") {

@@ -1,0 +1,205 @@
+// Windows of content across RTP payloads: the same as of the bare audio, whatever its packets are.
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <set>
+#include <vector>
+
+#include "bpf/capture_layout.h"
+#include "bpf/software/software_capture.h"
+#include "tests/bpf/support/frame_builder.h"
+#include "tests/bpf/support/reference_signer.h"
+
+namespace audio_latency {
+namespace {
+
+using testing::Bytes;
+using testing::RtpOptions;
+using testing::RtpPacket;
+
+using Windows = std::multiset<uint64_t>;
+
+capture_config Config() { return capture_config_make(42, 64, 5, 256, CAPTURE_ALGORITHM_XXHASH); }
+
+const Bytes& Audio() {
+  static const Bytes audio = testing::MuLaw(testing::Speech(160000, 3));
+  return audio;
+}
+
+class Receiver {
+ public:
+  Receiver()
+      : capture_(SoftwareCapture::Create(
+            Config(), 64, [this](const signature_event& event) { events.push_back(event); })) {}
+
+  // Packet `number` of the audio cut into packets of `bytes`.
+  void Packet(size_t number, size_t bytes, RtpOptions rtp = {}) {
+    const size_t from = number * bytes;
+    REQUIRE(from < Audio().size());
+    rtp.sequence = static_cast<uint16_t>(rtp.sequence + number);
+    rtp.timestamp = static_cast<uint32_t>(from);
+    Datagram(RtpPacket({Audio().data() + from, std::min(bytes, Audio().size() - from)}, rtp), 0);
+  }
+
+  void Datagram(const Bytes& payload, uint32_t segment_bytes) {
+    capture_->Packet(testing::UdpFrame(payload), 1, 3, CAPTURE_DIRECTION_INGRESS,
+                     {.segment_bytes = segment_bytes});
+  }
+
+  Windows ContentOf() const {
+    Windows windows;
+    for (const signature_event& event : events) {
+      if (event.kind == CAPTURE_SIGNATURE_RTP_CONTENT) {
+        windows.insert(event.signature);
+      }
+    }
+    return windows;
+  }
+
+  uint64_t Count(capture_counter counter) const { return capture_->counters()[counter]; }
+
+  std::vector<signature_event> events;
+
+ private:
+  std::unique_ptr<SoftwareCapture> capture_;
+};
+
+// Of the audio from `from` on, as a TCP stream would give.
+Windows Reference(size_t from) {
+  Windows windows;
+  for (const auto& [offset, signature] :
+       testing::ReferenceSignatures(std::span(Audio()).subspan(from), Config())) {
+    windows.insert(signature);
+  }
+  return windows;
+}
+
+TEST_CASE("packets of every length give the windows of the bare audio") {
+  for (const size_t bytes : {20UL, 33UL, 80UL, 160UL, 240UL, 320UL, 480UL, 1920UL}) {
+    for (const RtpOptions& header : {RtpOptions{}, RtpOptions{.sequence = 65500, .csrcs = {1, 2}},
+                                     RtpOptions{.extension = {1, 2, 3}, .padding_bytes = 7}}) {
+      Receiver receiver;
+      for (size_t i = 0; i * bytes < Audio().size(); ++i) {
+        receiver.Packet(i, bytes, header);
+      }
+      // The first packet only shows that the second follows it.
+      const Windows expected = Reference(bytes);
+      REQUIRE(expected.size() > 400);
+      CHECK((receiver.ContentOf() == expected));
+    }
+  }
+}
+
+TEST_CASE("a window follows its packet's event and has its place") {
+  Receiver receiver;
+  for (size_t i = 0; i < 200; ++i) {
+    receiver.Packet(i, 160, {.sequence = 65500, .ssrc = 77});
+  }
+  size_t windows = 0;
+  for (size_t i = 0; i < receiver.events.size(); ++i) {
+    const signature_event& event = receiver.events[i];
+    if (event.kind == CAPTURE_SIGNATURE_RTP_PAYLOAD) {
+      continue;
+    }
+    ++windows;
+    REQUIRE(i > 0);
+    CHECK(event.position == receiver.events[i - 1].position);
+    CHECK(event.time_ns == receiver.events[i - 1].time_ns);
+    CHECK(event.rtp_ssrc == 77);
+    CHECK((event.flags & CAPTURE_EVENT_SIGNED) != 0);
+    CHECK((event.flags & CAPTURE_EVENT_RTP_MARKER) == 0);
+    CHECK(event.level == CAPTURE_LEVEL_UNKNOWN);
+  }
+  CHECK(windows > 100);
+}
+
+TEST_CASE("lost and late packets lose only the windows that span their borders") {
+  Receiver receiver;
+  std::vector<size_t> order;
+  for (size_t i = 0; i < 400; ++i) {
+    order.push_back(i);
+  }
+  std::swap(order[100], order[101]);
+  order.erase(order.begin() + 200);
+  for (const size_t number : order) {
+    receiver.Packet(number, 160);
+  }
+  CHECK(receiver.Count(CAPTURE_COUNTER_RTP_LATE) == 1);
+  CHECK(receiver.Count(CAPTURE_COUNTER_RTP_GAP) == 2);
+  const Windows found = receiver.ContentOf();
+  Windows expected;
+  const auto crosses = [](size_t from, size_t border) {
+    return from - 4 < border * 160 && from + 64 > border * 160;
+  };
+  for (const auto& [offset, signature] :
+       testing::ReferenceSignatures(std::span(Audio()).first(400 * 160), Config())) {
+    const bool is_lost = offset < 164 || crosses(offset, 100) || crosses(offset, 101) ||
+                         (offset + 64 > 200 * 160 && offset < 201 * 160 + 4);
+    if (!is_lost) {
+      expected.insert(signature);
+    }
+  }
+  CHECK((found == expected));
+}
+
+TEST_CASE("a repeated packet gives no second window") {
+  Receiver once;
+  Receiver twice;
+  for (size_t i = 0; i < 300; ++i) {
+    once.Packet(i, 160);
+    twice.Packet(i, 160);
+    twice.Packet(i, 160);
+  }
+  CHECK((once.ContentOf() == twice.ContentOf()));
+  CHECK(twice.Count(CAPTURE_COUNTER_RTP_DUPLICATE) == 299);
+}
+
+TEST_CASE("a sender that begins anew is not joined to what it sent before") {
+  Receiver receiver;
+  for (size_t i = 0; i < 100; ++i) {
+    receiver.Packet(i, 160);
+  }
+  for (size_t i = 100; i < 300; ++i) {
+    receiver.Packet(i, 160, {.sequence = 20000});
+  }
+  Windows expected;
+  for (const auto& [offset, signature] :
+       testing::ReferenceSignatures(std::span(Audio()).first(300 * 160), Config())) {
+    if (offset >= 164 && (offset + 64 <= 100 * 160 || offset >= 101 * 160 + 4)) {
+      expected.insert(signature);
+    }
+  }
+  CHECK((receiver.ContentOf() == expected));
+}
+
+TEST_CASE("several packets in one by segmentation offload are each looked at") {
+  Receiver apart;
+  Receiver together;
+  constexpr size_t kFrameBytes = 160;
+  for (size_t i = 0; i + 20 <= 400; i += 20) {
+    Bytes all;
+    size_t segment_bytes = 0;
+    for (size_t k = i; k < i + 20; ++k) {
+      apart.Packet(k, kFrameBytes);
+      RtpOptions rtp;
+      rtp.sequence = static_cast<uint16_t>(rtp.sequence + k);
+      rtp.timestamp = static_cast<uint32_t>(k * kFrameBytes);
+      // The last of them may be shorter.
+      const size_t bytes = k == i + 19 ? kFrameBytes - 10 : kFrameBytes;
+      const Bytes packet = RtpPacket({Audio().data() + k * kFrameBytes, bytes}, rtp);
+      segment_bytes = std::max(segment_bytes, packet.size());
+      all.insert(all.end(), packet.begin(), packet.end());
+    }
+    together.Datagram(all, static_cast<uint32_t>(segment_bytes));
+  }
+  size_t packets = 0;
+  for (const signature_event& event : together.events) {
+    packets += event.kind == CAPTURE_SIGNATURE_RTP_PAYLOAD;
+  }
+  CHECK(packets == 399);
+  CHECK(together.ContentOf().size() > apart.ContentOf().size() * 8 / 10);
+  CHECK(together.Count(CAPTURE_COUNTER_NOT_RTP) == 0);
+}
+
+}  // namespace
+}  // namespace audio_latency
