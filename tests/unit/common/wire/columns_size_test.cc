@@ -42,14 +42,15 @@ TEST_CASE("an event takes 12 bytes or less, 13 in small segments; 8 of them the 
                       TcpTraffic(1000, 640, 256, kBatchNs, &random)) <= 12);
 }
 
-TEST_CASE("an RTP packet takes 16 bytes or less") {
+TEST_CASE("an RTP packet takes 16 bytes or less, with its windows 13 an event") {
   std::mt19937_64 random(8);
   // The first packet of each flow cannot be predicted from what came before.
-  CHECK(BytesPerEvent("100 RTP flows of G.711", RtpTraffic(100, kBatchNs, &random)) <= 15);
-  CHECK(BytesPerEvent("100 RTP flows of G.711, 1 s", RtpTraffic(100, 10 * kBatchNs, &random)) <=
-        13.5);
-  CHECK(BytesPerEvent("1000 RTP flows of G.711, 1 s", RtpTraffic(1000, 10 * kBatchNs, &random)) <=
-        13.5);
+  CHECK(BytesPerEvent("100 RTP flows of G.711, one window in 256 bytes",
+                      RtpTraffic(100, 256, kBatchNs, &random)) <= 15);
+  CHECK(BytesPerEvent("100 RTP flows of G.711, 1 s",
+                      RtpTraffic(100, 256, 10 * kBatchNs, &random)) <= 12.5);
+  CHECK(BytesPerEvent("1000 RTP flows of G.711, 0.7 s",
+                      RtpTraffic(1000, 256, 7 * kBatchNs, &random)) <= 12.5);
 }
 
 }  // namespace

@@ -31,9 +31,9 @@ TEST_CASE("any events come out as they went in") {
 
 TEST_CASE("real traffic comes out as it went in") {
   std::mt19937_64 random(2);
-  for (const TestBatch& batch :
-       {TcpTraffic(100, 640, 64, 1'000'000'000, &random),
-        TcpTraffic(3, 160, 64, 1'000'000'000, &random), RtpTraffic(1000, 1'000'000'000, &random)}) {
+  for (const TestBatch& batch : {TcpTraffic(100, 640, 64, 1'000'000'000, &random),
+                                 TcpTraffic(3, 160, 64, 1'000'000'000, &random),
+                                 RtpTraffic(1000, 256, 700'000'000, &random)}) {
     REQUIRE(batch.events.size() > 100);
     REQUIRE(RoundTrip(batch) == batch.events);
   }
@@ -75,7 +75,7 @@ TEST_CASE("times are rounded to the unit") {
 
 TEST_CASE("decoding appends, and a decoder can be used again") {
   std::mt19937_64 random(3);
-  const TestBatch first = RtpTraffic(20, 100'000'000, &random);
+  const TestBatch first = RtpTraffic(20, 256, 100'000'000, &random);
   const TestBatch second = TcpTraffic(5, 320, 64, 100'000'000, &random);
   Encoder encoder;
   Decoder decoder;
@@ -100,6 +100,14 @@ TEST_CASE("what cannot travel is refused") {
   CHECK(Encode(early, flow_ids, kinds, &columns).code() == absl::StatusCode::kInvalidArgument);
   const std::vector<WireEvent> late = {{.time_ns = kTimeLimitNs - 1}};
   CHECK(Encode(late, flow_ids, kinds, &columns).code() == absl::StatusCode::kInvalidArgument);
+  const std::vector<uint8_t> rtp = {1};
+  const std::vector<WireEvent> content = {
+      {.signature = 5, .is_signed = true, .is_rtp_content = true}};
+  CHECK(Encode(content, flow_ids, rtp, &columns).ok());
+  CHECK(Encode(content, flow_ids, kinds, &columns).code() == absl::StatusCode::kInvalidArgument);
+  const std::vector<WireEvent> unsigned_content = {{.is_rtp_content = true}};
+  CHECK(Encode(unsigned_content, flow_ids, rtp, &columns).code() ==
+        absl::StatusCode::kInvalidArgument);
   const std::vector<WireEvent> many(kMaxEventsPerBatch + 1);
   CHECK(Encode(many, flow_ids, kinds, &columns).code() == absl::StatusCode::kInvalidArgument);
   CHECK(Encode({}, flow_ids, {}, &columns).code() == absl::StatusCode::kInvalidArgument);

@@ -121,20 +121,35 @@ TEST_CASE("each contradiction is refused") {
   const std::vector<uint8_t> rtp = {1};
   CHECK(DecodesHarmlessly(OneEvent({0, 0, 0}), tcp));
   SECTION("a flow outside the table") {
-    CHECK_FALSE(DecodesHarmlessly(OneEvent({1 << 5, 0, 0}), tcp));
+    CHECK_FALSE(DecodesHarmlessly(OneEvent({1 << 6, 0, 0}), tcp));
     CHECK_FALSE(DecodesHarmlessly(OneEvent({uint64_t{1} << 63, 0, 0}), tcp));
     CHECK(DecodesHarmlessly(OneEvent({1 << 1, 0, 0}), tcp));
-    CHECK_FALSE(DecodesHarmlessly(OneEvent({1 << 5 | 1 << 1, 0, 0}), tcp));
+    CHECK_FALSE(DecodesHarmlessly(OneEvent({1 << 6 | 1 << 1, 0, 0}), tcp));
     v1::EventColumns no_flows = OneEvent({0, 0, 0});
     no_flows.clear_flow_ids();
     CHECK_FALSE(DecodesHarmlessly(no_flows, {}));
   }
-  SECTION("a continuation of nothing, or of RTP") {
+  SECTION("a continuation of nothing, or without its signature") {
     CHECK_FALSE(DecodesHarmlessly(OneEvent({1, 0, 0}), tcp));
+    // A packet of RTP, and a window that it completed.
     v1::EventColumns columns = OneEvent({0, 0, 0, 0, 0, 0, 0, 1});
     columns.set_event_count(2);
-    columns.add_signatures(1);
     CHECK_FALSE(DecodesHarmlessly(columns, rtp));
+    columns.add_signatures(1);
+    CHECK(DecodesHarmlessly(columns, rtp));
+  }
+  SECTION("content of RTP that is unsigned, marked, predicted, or not of RTP") {
+    v1::EventColumns content = OneEvent({1 << 5 | 1 << 2, 0, 0});
+    CHECK_FALSE(DecodesHarmlessly(content, rtp));
+    content.add_signatures(1);
+    CHECK(DecodesHarmlessly(content, rtp));
+    CHECK_FALSE(DecodesHarmlessly(content, tcp));
+    CHECK_FALSE(DecodesHarmlessly(OneEvent({1 << 5, 0, 0}), rtp));
+    for (const uint64_t flag : {1 << 3, 1 << 4}) {
+      v1::EventColumns flagged = OneEvent({1 << 5 | 1 << 2 | flag, 0, 0});
+      flagged.add_signatures(1);
+      CHECK_FALSE(DecodesHarmlessly(flagged, rtp));
+    }
   }
   SECTION("flags that only RTP has") {
     CHECK_FALSE(DecodesHarmlessly(OneEvent({1 << 4, 0, 0}), tcp));

@@ -64,7 +64,9 @@ TestBatch RandomBatch(std::mt19937_64* random, size_t most_events, size_t most_f
             : WholeUnits(static_cast<int64_t>(
                   Below(Below(8, random) == 0 ? kTimeLimitNs - kTimeUnitNs : 1 << 30, random)));
     event.position = Near(before.position, random);
-    if (batch.flow_is_rtp[event.flow_index] != 0) {
+    const bool is_rtp = batch.flow_is_rtp[event.flow_index] != 0;
+    event.is_rtp_content = is_rtp && event.is_signed && Below(2, random) == 0;
+    if (is_rtp && !event.is_rtp_content) {
       event.rtp_timestamp = Near(before.rtp_timestamp, random);
       event.payload_bytes = Near(before.payload_bytes, random);
       event.rtp_payload_type = Near(before.rtp_payload_type, random);
@@ -105,13 +107,17 @@ TestBatch TcpTraffic(size_t flows, uint32_t segment_bytes, int bytes_per_window,
   return batch;
 }
 
-TestBatch RtpTraffic(size_t flows, int64_t duration_ns, std::mt19937_64* random) {
+TestBatch RtpTraffic(size_t flows, int bytes_per_window, int64_t duration_ns,
+                     std::mt19937_64* random) {
   constexpr uint16_t kPayloadBytes = 160;
+  std::geometric_distribution<uint32_t> gap(1.0 / bytes_per_window);
   TestBatch batch;
   AddFlows(flows, true, &batch);
   for (uint32_t flow = 0; flow < flows; ++flow) {
     auto sequence = static_cast<uint16_t>((*random)());
     auto timestamp = static_cast<uint32_t>((*random)());
+    uint32_t next_window = gap(*random);
+    uint32_t sent = 0;
     int64_t at_ns = kStartNs + static_cast<int64_t>(Below(kPacketNs, random));
     for (; at_ns < kStartNs + duration_ns; at_ns += kPacketNs) {
       batch.events.push_back({.signature = (*random)(),
@@ -123,6 +129,15 @@ TestBatch RtpTraffic(size_t flows, int64_t duration_ns, std::mt19937_64* random)
                               .rtp_payload_type = 0,
                               .level = static_cast<uint8_t>(20 + Below(30, random)),
                               .is_signed = true});
+      sent += kPayloadBytes;
+      for (; next_window < sent; next_window += 1 + gap(*random)) {
+        batch.events.push_back({.signature = (*random)(),
+                                .time_ns = WholeUnits(at_ns),
+                                .flow_index = flow,
+                                .position = static_cast<uint16_t>(sequence - 1),
+                                .is_signed = true,
+                                .is_rtp_content = true});
+      }
       timestamp += kPayloadBytes;
     }
   }

@@ -25,8 +25,9 @@ TestBatch RandomBatch(std::mt19937_64* random, size_t most_events, size_t most_f
 TestBatch TcpTraffic(size_t flows, uint32_t segment_bytes, int bytes_per_window,
                      int64_t duration_ns, std::mt19937_64* random);
 
-// `flows` RTP streams of G.711 in packets of 20 ms.
-TestBatch RtpTraffic(size_t flows, int64_t duration_ns, std::mt19937_64* random);
+// `flows` RTP streams of G.711 in packets of 20 ms, one window in `bytes_per_window` on average.
+TestBatch RtpTraffic(size_t flows, int bytes_per_window, int64_t duration_ns,
+                     std::mt19937_64* random);
 
 }  // namespace audio_latency::wire
 

@@ -110,6 +110,28 @@ TEST_CASE("events come out as they went in, in time order, each with its flow") 
   CHECK(batch->flows[events[2].flow_index]->definition.rtp_ssrc() == 99);
 }
 
+TEST_CASE("windows of an RTP stream go with its packets, in one flow") {
+  Bench bench;
+  const int64_t base_ns = bench.clock.NowNs();
+  const signature_event first = RtpEvent(11, base_ns, 99, 500);
+  const signature_event second = RtpEvent(12, base_ns + 20 * kMillisecondNs, 99, 501);
+  bench.Add({first, RtpContentEvent(21, first), RtpContentEvent(22, first), second,
+             RtpContentEvent(23, second)});
+  bench.batcher.Flush();
+  const auto batch = bench.queue.Next();
+  REQUIRE(batch != nullptr);
+  CHECK(batch->flows.size() == 1);
+  const std::vector<wire::WireEvent> events = Bench::Decode(*batch);
+  REQUIRE(events.size() == 5);
+  const std::vector<uint64_t> signatures = {11, 21, 22, 12, 23};
+  for (size_t i = 0; i < events.size(); ++i) {
+    CHECK(events[i].signature == signatures[i]);
+    CHECK(events[i].is_rtp_content == (signatures[i] > 20));
+    CHECK(events[i].position == (i < 3 ? 500 : 501));
+    CHECK(events[i].payload_bytes == (signatures[i] > 20 ? 0 : 160));
+  }
+}
+
 TEST_CASE("a full batch does not wait") {
   Batcher::Options options;
   options.max_events = 4;

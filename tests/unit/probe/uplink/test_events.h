@@ -46,6 +46,16 @@ inline signature_event RtpEvent(uint64_t signature, int64_t time_ns, uint32_t ss
   return event;
 }
 
+// A window that this packet completed.
+inline signature_event RtpContentEvent(uint64_t signature, const signature_event& packet) {
+  signature_event event = packet;
+  event.signature = signature;
+  event.kind = CAPTURE_SIGNATURE_RTP_CONTENT;
+  event.flags = CAPTURE_EVENT_SIGNED;
+  event.level = CAPTURE_LEVEL_UNKNOWN;
+  return event;
+}
+
 }  // namespace audio_latency::probe
 
 #endif  // TESTS_UNIT_PROBE_UPLINK_TEST_EVENTS_H_
