@@ -110,11 +110,15 @@ static __always_inline __u64 xxh64(const __u8 *b, __u32 bytes, const __u32 bytes
 	__u64 accumulator2 = seed + XXH64_PRIME_2;
 	__u64 accumulator3 = seed;
 	__u64 accumulator4 = seed - XXH64_PRIME_1;
-	__u32 at = 0, i;
+	__u32 whole_bytes, at = 0, i;
 	__u64 hash;
 
+	if (bytes > bytes_max)
+		bytes = bytes_max;
+	/* Not counted up: the verifier's states after the loop are then all the same one. */
+	whole_bytes = bytes & ~31U;
 	for (i = 0; i < bytes_max / 32; i++) {
-		if (at + 32 > bytes)
+		if (at >= whole_bytes)
 			break;
 		accumulator1 = xxh64_round(accumulator1, lane64(b + at, is_difference));
 		accumulator2 = xxh64_round(accumulator2, lane64(b + at + 8, is_difference));
@@ -122,6 +126,7 @@ static __always_inline __u64 xxh64(const __u8 *b, __u32 bytes, const __u32 bytes
 		accumulator4 = xxh64_round(accumulator4, lane64(b + at + 24, is_difference));
 		at += 32;
 	}
+	at = whole_bytes;
 	if (bytes >= 32) {
 		hash = rotate_left64(accumulator1, 1) + rotate_left64(accumulator2, 7) +
 		       rotate_left64(accumulator3, 12) + rotate_left64(accumulator4, 18);

@@ -22,16 +22,18 @@ auto Content(const signature_event& event) {
 }  // namespace
 
 std::unique_ptr<KernelCapture> Load(const capture_config& config, const std::set<uint16_t>& ports,
-                                    const std::set<uint16_t>& excluded) {
-  auto kernel = KernelCapture::Load(config, ports, excluded);
+                                    const std::set<uint16_t>& excluded,
+                                    const std::set<std::string>& only) {
+  auto kernel = KernelCapture::Load(config, ports, excluded, only);
   INFO(kernel.status().ToString());
   REQUIRE(kernel.ok());
   return *std::move(kernel);
 }
 
 void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
-                 size_t* event_count, capture_link_layer link_layer) {
-  auto kernel = Load(config);
+                 size_t* event_count, const PacketForm& form) {
+  auto kernel = Load(config, {}, {},
+                     {form.link_layer == CAPTURE_LINK_IP ? "capture_egress_ip" : "capture_egress"});
   std::vector<signature_event> expected;
   auto software = SoftwareCapture::Create(
       config, 1024, [&](const signature_event& event) { expected.push_back(event); });
@@ -39,13 +41,19 @@ void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
   for (const Bytes& frame : frames) {
     INFO("frame of " << frame.size() << " bytes, ethertype " << int{frame[12]} << ","
                      << int{frame[13]});
-    REQUIRE((link_layer == CAPTURE_LINK_IP
-                 ? kernel->RunIp(frame, CAPTURE_DIRECTION_EGRESS)
-                 : kernel->Run(frame, CAPTURE_DIRECTION_EGRESS)) == kUnspecified);
+    const auto run = [&] {
+      if (form.link_layer == CAPTURE_LINK_IP) {
+        return kernel->RunIp(frame, CAPTURE_DIRECTION_EGRESS);
+      }
+      return form.segment_bytes > 0
+                 ? kernel->RunSegments(frame, CAPTURE_DIRECTION_EGRESS, form.segment_bytes)
+                 : kernel->Run(frame, CAPTURE_DIRECTION_EGRESS);
+    };
+    REQUIRE(run() == kUnspecified);
     for (const signature_event& event : kernel->TakeEvents()) {
       found.push_back(event);
     }
-    software->Packet(frame, 1, 1, CAPTURE_DIRECTION_EGRESS, {.link_layer = link_layer});
+    software->Packet(frame, 1, 1, CAPTURE_DIRECTION_EGRESS, form);
   }
   REQUIRE(found.size() == expected.size());
   for (size_t i = 0; i < found.size(); ++i) {

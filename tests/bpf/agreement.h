@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "bpf/capture_abi.h"
+#include "bpf/software/software_capture.h"
 #include "tests/bpf/support/frame_builder.h"
 #include "tests/bpf/support/kernel_capture.h"
 
@@ -23,13 +25,13 @@ inline constexpr size_t kShortestFrame = 54;
 // The loaded programs; a failed test when the kernel refuses them.
 std::unique_ptr<KernelCapture> Load(const capture_config& config,
                                     const std::set<uint16_t>& ports = {},
-                                    const std::set<uint16_t>& excluded = {});
+                                    const std::set<uint16_t>& excluded = {},
+                                    const std::set<std::string>& only = {"capture_ingress"});
 
-// Runs packets of a device of `link_layer` through both and demands the same events and the same
-// counts.
+// Runs packets of `form` (an Ethernet frame or an IP packet, segmented or not) through both and
+// demands the same events and the same counts.
 void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
-                 size_t* event_count = nullptr,
-                 capture_link_layer link_layer = CAPTURE_LINK_ETHERNET);
+                 size_t* event_count = nullptr, const PacketForm& form = {});
 
 }  // namespace audio_latency::testing
 

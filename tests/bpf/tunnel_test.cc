@@ -63,7 +63,7 @@ TEST_CASE("tunnels: kernel and user space see the same inner flows") {
         size_t events = 0;
         RequireSame(Config(), frames, &events);
         CHECK(events > 200);
-        RequireSame(Config(), packets, &events, CAPTURE_LINK_IP);
+        RequireSame(Config(), packets, &events, {.link_layer = CAPTURE_LINK_IP});
         CHECK(events > 200);
       }
     }
@@ -94,7 +94,7 @@ TEST_CASE("tunnels cut and malformed: same counts in both, and every packet goes
       for (Bytes& frame : frames) {
         frame = WithoutEthernet(frame);
       }
-      RequireSame(Config(), frames, nullptr, CAPTURE_LINK_IP);
+      RequireSame(Config(), frames, nullptr, {.link_layer = CAPTURE_LINK_IP});
     }
   }
 }

@@ -70,7 +70,15 @@ class Loaded final : public KernelCapture {
     const bpf_program* program = direction == CAPTURE_DIRECTION_INGRESS
                                      ? skeleton_->progs.capture_ingress_ip
                                      : skeleton_->progs.capture_egress_ip;
-    return Test(bpf_program__fd(program), packet, 1).retval;
+    return Test(bpf_program__fd(program), packet, 1, nullptr).retval;
+  }
+
+  int RunSegments(std::span<const uint8_t> frame, capture_direction direction,
+                  uint32_t segment_bytes) override {
+    __sk_buff context = {};
+    context.gso_size = segment_bytes;
+    context.gso_segs = static_cast<uint32_t>(frame.size()) / segment_bytes;
+    return Test(ProgramOf(direction), frame, 1, &context).retval;
   }
 
   uint32_t Measure(std::span<const uint8_t> frame, uint32_t repeat) override {
@@ -86,7 +94,7 @@ class Loaded final : public KernelCapture {
       instructions[1].code = BPF_JMP | BPF_EXIT;
       nothing_ = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "nothing", "GPL", instructions, 2, nullptr);
     }
-    return Test(nothing_, frame, repeat).duration_ns;
+    return Test(nothing_, frame, repeat, nullptr).duration_ns;
   }
 
   std::vector<signature_event> TakeEvents() override {
@@ -140,19 +148,27 @@ class Loaded final : public KernelCapture {
     return 0;
   }
 
-  Result Test(std::span<const uint8_t> frame, capture_direction direction, uint32_t repeat) {
-    const bpf_program* program = direction == CAPTURE_DIRECTION_INGRESS
-                                     ? skeleton_->progs.capture_ingress
-                                     : skeleton_->progs.capture_egress;
-    return Test(bpf_program__fd(program), frame, repeat);
+  int ProgramOf(capture_direction direction) const {
+    return bpf_program__fd(direction == CAPTURE_DIRECTION_INGRESS
+                               ? skeleton_->progs.capture_ingress
+                               : skeleton_->progs.capture_egress);
   }
 
-  static Result Test(int program, std::span<const uint8_t> frame, uint32_t repeat) {
+  Result Test(std::span<const uint8_t> frame, capture_direction direction, uint32_t repeat) {
+    return Test(ProgramOf(direction), frame, repeat, nullptr);
+  }
+
+  static Result Test(int program, std::span<const uint8_t> frame, uint32_t repeat,
+                     __sk_buff* context) {
     bpf_test_run_opts options = {};
     options.sz = sizeof(options);
     options.data_in = frame.data();
     options.data_size_in = static_cast<uint32_t>(frame.size());
     options.repeat = static_cast<int>(repeat);
+    if (context != nullptr) {
+      options.ctx_in = context;
+      options.ctx_size_in = sizeof(*context);
+    }
     if (bpf_prog_test_run_opts(program, &options) != 0) {
       return {-errno, 0};
     }
@@ -169,7 +185,7 @@ class Loaded final : public KernelCapture {
 
 absl::StatusOr<std::unique_ptr<KernelCapture>> KernelCapture::Load(
     const capture_config& config, const std::set<uint16_t>& audio_ports,
-    const std::set<uint16_t>& excluded) {
+    const std::set<uint16_t>& excluded, const std::set<std::string>& only) {
   capture_bpf* skeleton = capture_bpf__open();
   if (skeleton == nullptr) {
     return absl::InternalError(fmt::format("cannot open the skeleton: {}", std::strerror(errno)));
@@ -180,6 +196,10 @@ absl::StatusOr<std::unique_ptr<KernelCapture>> KernelCapture::Load(
   bpf_map__set_max_entries(skeleton->maps.events, kRingBytes);
   bpf_map__set_max_entries(skeleton->maps.flows, kFlows);
   bpf_map__set_value_size(skeleton->maps.flows, capture_flow_value_bytes(config.window_bytes));
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    bpf_program__set_autoload(program, only.empty() || only.contains(bpf_program__name(program)));
+  }
   if (const int error = capture_bpf__load(skeleton); error != 0) {
     return absl::InternalError(
         fmt::format("the kernel refused the programs: {}", std::strerror(-error)));

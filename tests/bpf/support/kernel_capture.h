@@ -18,16 +18,20 @@ namespace audio_latency::testing {
 
 class KernelCapture {
  public:
-  // Loads the programs. `audio_ports` empty: all ports.
-  static absl::StatusOr<std::unique_ptr<KernelCapture>> Load(const capture_config& config,
-                                                             const std::set<uint16_t>& audio_ports,
-                                                             const std::set<uint16_t>& excluded);
+  // Loads the programs. `audio_ports` empty: all ports. `only` names the programs that are wanted,
+  // as each takes the verifier a while; empty: all.
+  static absl::StatusOr<std::unique_ptr<KernelCapture>> Load(
+      const capture_config& config, const std::set<uint16_t>& audio_ports,
+      const std::set<uint16_t>& excluded, const std::set<std::string>& only = {});
   virtual ~KernelCapture() = default;
 
   // Runs one frame through the program of the direction and returns the verdict.
   virtual int Run(std::span<const uint8_t> frame, capture_direction direction) = 0;
   // The same by the programs for devices without Ethernet header.
   virtual int RunIp(std::span<const uint8_t> packet, capture_direction direction) = 0;
+  // The same of a packet in which segmentation offload has put datagrams of `segment_bytes` each.
+  virtual int RunSegments(std::span<const uint8_t> frame, capture_direction direction,
+                          uint32_t segment_bytes) = 0;
   // Mean nanoseconds of `repeat` runs of one frame.
   virtual uint32_t Measure(std::span<const uint8_t> frame, uint32_t repeat) = 0;
   // The same of a program that only returns: what the measurement itself costs.
