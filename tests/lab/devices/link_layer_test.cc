@@ -30,8 +30,8 @@ constexpr uint16_t kCan = 280;
 constexpr uint16_t kNone = 0xfffe;
 constexpr std::ptrdiff_t kEthernetBytes = 14;
 
-probe::PortSet Ports() {
-  probe::PortSet ports;
+PortSet Ports() {
+  PortSet ports;
   ports.Add(kTcpPort);
   ports.Add(kRtpPort);
   return ports;

@@ -34,8 +34,8 @@ constexpr uint16_t kRtpPort = 5004;
 constexpr size_t kStreamBytes = 400000;
 constexpr int kRtpPackets = 100;
 
-probe::PortSet Ports() {
-  probe::PortSet ports;
+PortSet Ports() {
+  PortSet ports;
   ports.Add(kTcpPort);
   ports.Add(kRtpPort);
   return ports;

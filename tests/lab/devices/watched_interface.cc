@@ -127,7 +127,7 @@ class Watched final : public WatchedInterface {
 
 absl::StatusOr<std::unique_ptr<WatchedInterface>> WatchedInterface::Start(
     const NetworkNamespace& network, const std::string& interface_name, probe::TcAttach attach,
-    const probe::PortSet& ports) {
+    const PortSet& ports) {
   probe::ProbeConfig config;
   config.audio_ports = ports;
   config.tc_attach = attach;

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "bpf/capture_abi.h"
+#include "common/config/port_set.h"
 #include "probe/capture/attachment.h"
 #include "probe/capture/counters.h"
 #include "probe/config/probe_config.h"
@@ -35,7 +36,7 @@ class WatchedInterface {
   static absl::StatusOr<std::unique_ptr<WatchedInterface>> Start(const NetworkNamespace& network,
                                                                  const std::string& interface_name,
                                                                  probe::TcAttach attach,
-                                                                 const probe::PortSet& ports);
+                                                                 const PortSet& ports);
   virtual ~WatchedInterface() = default;
   virtual absl::StatusOr<SeenEvents> Finish() = 0;
 };
