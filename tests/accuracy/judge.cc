@@ -162,21 +162,50 @@ std::optional<Judge::Seen> Judge::Find(const correlator::Passage& passage,
       return std::nullopt;
     }
     seen.in_stream = stream.packets[number];
+    seen.audio = AudioOfPacket(stream, seen.in_stream);
   } else {
     const uint64_t begin = static_cast<uint32_t>(passage.position - stream.first_position);
-    seen.in_stream = {.begin = begin, .end = begin + config_.window_bytes};
-    seen.is_exact = true;
+    seen.in_stream = {.begin = begin - std::min(begin, kDifferenceBytes),
+                      .end = begin + config_.window_bytes};
+    seen.audio = AudioOfWindow(stream, {.begin = begin, .end = seen.in_stream.end});
+    seen.is_window = true;
   }
-  // A piece without audio (the request for a WebSocket) is nothing that could be met elsewhere.
-  seen.audio = stream.AudioOf(seen.in_stream).value_or(ByteRange{});
   return seen;
 }
 
+// Of a window that reaches into a header, which there has the same bytes as the audio elsewhere: as
+// if it were audio all over. Empty where none of it is audio (the request for a WebSocket), which
+// is nothing that could be met elsewhere.
+ByteRange Judge::AudioOfWindow(const StreamTruth& stream, const ByteRange& window) const {
+  const std::optional<ByteRange> audio = stream.AudioOf(window);
+  if (!audio) {
+    return {};
+  }
+  const uint64_t bytes = window.end - window.begin;
+  if (!stream.AudioOf({.begin = window.end - 1, .end = window.end})) {
+    return {.begin = audio->begin, .end = audio->begin + bytes};
+  }
+  if (!stream.AudioOf({.begin = window.begin, .end = window.begin + 1})) {
+    return {.begin = audio->end - std::min(audio->end, bytes), .end = audio->end};
+  }
+  return *audio;
+}
+
+// Of comfort noise: what windows that end in it hold.
+ByteRange Judge::AudioOfPacket(const StreamTruth& stream, const ByteRange& packet) const {
+  if (const std::optional<ByteRange> audio = stream.AudioOf(packet)) {
+    return *audio;
+  }
+  const uint64_t before = std::min<uint64_t>(packet.begin, config_.window_bytes);
+  return stream.AudioOf({.begin = packet.begin - before, .end = packet.end}).value_or(ByteRange{});
+}
+
 bool Judge::IsSamePiece(const Seen& a, const Seen& b) {
-  const bool is_same = a.place.call == b.place.call &&
-                       (a.is_exact && b.is_exact ? a.audio == b.audio && a.audio.begin < a.audio.end
-                                                 : std::max(a.audio.begin, b.audio.begin) <
-                                                       std::min(a.audio.end, b.audio.end));
+  const bool is_same =
+      a.place.call == b.place.call &&
+      (a.is_window && b.is_window
+           ? a.audio == b.audio && a.audio.begin < a.audio.end
+           : std::max(a.audio.begin, b.audio.begin) < std::min(a.audio.end, b.audio.end));
   if (!is_same) {
     problem_ = fmt::format(
         "call {}, leg {}, audio bytes {} to {} were taken for call {}, leg {}, audio bytes {} to "
@@ -187,11 +216,16 @@ bool Judge::IsSamePiece(const Seen& a, const Seen& b) {
   return is_same;
 }
 
-ByteRange Judge::AudioOf(uint64_t signature, const std::vector<Seen>& seen) const {
+Judge::Piece Judge::PieceOf(uint64_t signature, const std::vector<Seen>& seen) const {
+  const auto window_at = [this](uint64_t begin) {
+    const uint64_t end = begin + config_.window_bytes;
+    return Piece{.audio = {.begin = begin, .end = end},
+                 .bytes = {.begin = begin - std::min(begin, kDifferenceBytes), .end = end}};
+  };
   ByteRange common = seen.front().audio;
   for (const Seen& passage : seen) {
-    if (passage.is_exact) {
-      return passage.audio;
+    if (passage.is_window) {
+      return window_at(passage.audio.begin);
     }
     common = {.begin = std::max(common.begin, passage.audio.begin),
               .end = std::min(common.end, passage.audio.end)};
@@ -201,21 +235,21 @@ ByteRange Judge::AudioOf(uint64_t signature, const std::vector<Seen>& seen) cons
       known != reference.windows_by_signature.end()) {
     for (const uint64_t begin : known->second) {
       // The packets that complete it are those that hold its end.
-      const uint64_t end = begin + config_.window_bytes;
-      if (common.begin < end && end <= common.end) {
-        return {.begin = begin, .end = end};
+      const Piece window = window_at(begin);
+      if (common.begin < window.audio.end && window.audio.end <= common.end) {
+        return window;
       }
     }
   }
-  return common;
+  return {.audio = common, .bytes = common};
 }
 
-std::optional<int64_t> Judge::TruePassNs(const Seen& seen, const ByteRange& audio,
-                                         size_t side) const {
-  if (seen.is_exact) {
-    return seen.place.stream->passed[side].PassedAt(seen.in_stream.begin, seen.in_stream.end);
+std::optional<int64_t> Judge::TruePassNs(const Seen& seen, const Piece& piece, size_t side) const {
+  const StreamTruth& stream = *seen.place.stream;
+  if (seen.is_window || !stream.AudioOf(seen.in_stream)) {
+    return stream.passed[side].PassedAt(seen.in_stream.begin, seen.in_stream.end);
   }
-  return truth_.calls[seen.place.call].legs[seen.place.leg].PassedAt(audio, side);
+  return truth_.calls[seen.place.call].legs[seen.place.leg].PassedAt(piece.bytes, side);
 }
 
 void Judge::AddError(int64_t reported_ns, std::optional<int64_t> from_ns,
@@ -232,13 +266,13 @@ void Judge::AddError(int64_t reported_ns, std::optional<int64_t> from_ns,
 }
 
 void Judge::AddDelays(const correlator::Match& match, const std::vector<Seen>& seen,
-                      const ByteRange& audio) {
+                      const Piece& piece) {
   for (size_t i = 0; i < match.passages.size(); ++i) {
     const correlator::Passage& passage = match.passages[i];
     if (passage.first.flow != passage.last.flow && !passage.transit_reported) {
       AddError(passage.last.time_ns - passage.first.time_ns,
-               TruePassNs(seen[i], audio, seen[i].sides[0]),
-               TruePassNs(seen[i], audio, seen[i].sides[1]));
+               TruePassNs(seen[i], piece, seen[i].sides[0]),
+               TruePassNs(seen[i], piece, seen[i].sides[1]));
     }
     if (passage.predecessor < 0 || passage.link_reported) {
       continue;
@@ -246,18 +280,18 @@ void Judge::AddDelays(const correlator::Match& match, const std::vector<Seen>& s
     const size_t before = static_cast<size_t>(passage.predecessor);
     if (match.passages[before].destination_seen && passage.source_seen) {
       AddError(passage.first.time_ns - match.passages[before].last.time_ns,
-               TruePassNs(seen[before], audio, seen[before].sides[1]),
-               TruePassNs(seen[i], audio, seen[i].sides[0]));
+               TruePassNs(seen[before], piece, seen[before].sides[1]),
+               TruePassNs(seen[i], piece, seen[i].sides[0]));
     }
   }
 }
 
 // Pieces that were followed from the first point to the last, and seen at each.
 void Judge::AddWays(const correlator::Match& match, const std::vector<Seen>& seen,
-                    const ByteRange& audio) {
+                    const Piece& piece) {
   for (size_t i = 0; i < match.passages.size(); ++i) {
     const CallTruth& call = truth_.calls[seen[i].place.call];
-    if (seen[i].place.leg + 1 != call.legs.size() || audio.begin >= audio.end) {
+    if (seen[i].place.leg + 1 != call.legs.size() || piece.audio.begin >= piece.audio.end) {
       continue;
     }
     const auto is_whole = [&](size_t passage) {
@@ -273,13 +307,13 @@ void Judge::AddWays(const correlator::Match& match, const std::vector<Seen>& see
       continue;
     }
     CallState& state = calls_[seen[i].place.call];
-    state.covered_seconds.insert(call.track.SecondOf(audio.begin));
-    const uint64_t piece = call.is_packet_for_packet ? seen[origin].audio.begin : audio.begin;
-    if (state.expected.contains(piece)) {
-      state.found.insert(piece);
+    state.covered_seconds.insert(call.track.SecondOf(piece.audio.begin));
+    const uint64_t begin = call.is_packet_for_packet ? seen[origin].audio.begin : piece.audio.begin;
+    if (state.expected.contains(begin)) {
+      state.found.insert(begin);
     }
     AddError(match.passages[i].last.time_ns - match.passages[origin].first.time_ns,
-             TruePassNs(seen[origin], audio, 0), TruePassNs(seen[i], audio, 1));
+             TruePassNs(seen[origin], piece, 0), TruePassNs(seen[i], piece, 1));
   }
 }
 
@@ -303,9 +337,9 @@ void Judge::Take(const correlator::Match& match, const correlator::FlowRegistry&
     }
     return;
   }
-  const ByteRange audio = AudioOf(match.signature, seen);
-  AddDelays(match, seen, audio);
-  AddWays(match, seen, audio);
+  const Piece piece = PieceOf(match.signature, seen);
+  AddDelays(match, seen, piece);
+  AddWays(match, seen, piece);
 }
 
 Figures Judge::Finish() {

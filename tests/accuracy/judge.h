@@ -65,10 +65,17 @@ class Judge {
   struct Seen {
     StreamPlace place;
     std::array<size_t, 2> sides = {};  // of its first and last point
+    // All bytes that the signature hangs on.
     ByteRange in_stream;
+    // Of its window, or of the packet that it ends in.
     ByteRange audio;
-    // The audio is exactly that of the signature's window, not of the packet that it ends in.
-    bool is_exact = false;
+    bool is_window = false;
+  };
+  // What a match is about.
+  struct Piece {
+    ByteRange audio;
+    // With those before it that the signature hangs on too.
+    ByteRange bytes;
   };
   struct CallState {
     Reference reference;
@@ -86,15 +93,15 @@ class Judge {
   // Nothing, with the reason in `problem_`, where the truth does not know such a passage.
   std::optional<Seen> Find(const correlator::Passage& passage,
                            const correlator::FlowRegistry& flows);
+  ByteRange AudioOfWindow(const StreamTruth& stream, const ByteRange& window) const;
+  ByteRange AudioOfPacket(const StreamTruth& stream, const ByteRange& packet) const;
   bool IsSamePiece(const Seen& a, const Seen& b);
-  // The audio of a match whose passages are all true.
-  ByteRange AudioOf(uint64_t signature, const std::vector<Seen>& seen) const;
-  std::optional<int64_t> TruePassNs(const Seen& seen, const ByteRange& audio, size_t side) const;
+  // The piece of a match whose passages are all true.
+  Piece PieceOf(uint64_t signature, const std::vector<Seen>& seen) const;
+  std::optional<int64_t> TruePassNs(const Seen& seen, const Piece& piece, size_t side) const;
   void AddError(int64_t reported_ns, std::optional<int64_t> from_ns, std::optional<int64_t> to_ns);
-  void AddDelays(const correlator::Match& match, const std::vector<Seen>& seen,
-                 const ByteRange& audio);
-  void AddWays(const correlator::Match& match, const std::vector<Seen>& seen,
-               const ByteRange& audio);
+  void AddDelays(const correlator::Match& match, const std::vector<Seen>& seen, const Piece& piece);
+  void AddWays(const correlator::Match& match, const std::vector<Seen>& seen, const Piece& piece);
 
   const Truth& truth_;
   const capture_config config_;
