@@ -77,7 +77,7 @@ struct Setting {
 
 TEST_CASE("probes wait for a correlator that is not there, say so, and then work") {
   Setting setting;
-  Require(setting.deployment->StartProbes({}));
+  Require(setting.deployment->StartProbes({{"AUDIO_PORTS", kCallPorts}}));
   CHECK(Eventually([&] { return setting.ProbesSay("\"correlator_unreachable\""); }));
   setting.RunCall();
   Require(setting.deployment->CheckAlive());
@@ -91,7 +91,7 @@ TEST_CASE("probes wait for a correlator that is not there, say so, and then work
 TEST_CASE("a correlator that goes away in mid-call harms nothing, and is found again") {
   Setting setting;
   Require(setting.deployment->StartCorrelator());
-  Require(setting.deployment->StartProbes({}));
+  Require(setting.deployment->StartProbes({{"AUDIO_PORTS", kCallPorts}}));
   Require(setting.deployment->WaitUntilReady(kReadyMs));
   setting.RunCall([&] {
     std::this_thread::sleep_for(std::chrono::seconds(2));
@@ -109,13 +109,13 @@ TEST_CASE("a correlator that goes away in mid-call harms nothing, and is found a
 TEST_CASE("traffic goes on when probes are killed, and new ones take over") {
   Setting setting;
   Require(setting.deployment->StartCorrelator());
-  Require(setting.deployment->StartProbes({}));
+  Require(setting.deployment->StartProbes({{"AUDIO_PORTS", kCallPorts}}));
   Require(setting.deployment->WaitUntilReady(kReadyMs));
   setting.RunCall([&] {
     std::this_thread::sleep_for(std::chrono::seconds(1));
     setting.deployment->KillProbes();
     std::this_thread::sleep_for(std::chrono::seconds(1));
-    Require(setting.deployment->StartProbes({}));
+    Require(setting.deployment->StartProbes({{"AUDIO_PORTS", kCallPorts}}));
   });
   Require(setting.deployment->WaitUntilReady(kReadyMs));
   const double before = setting.PathCount();

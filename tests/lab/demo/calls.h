@@ -16,6 +16,10 @@
 
 namespace audio_latency::lab {
 
+// The ports of the calls, as AUDIO_PORTS takes them: without them a TCP stream is signed only when
+// its cadence has shown for two seconds that it is audio.
+inline constexpr char kCallPorts[] = "7000,5004";
+
 struct CallPlan {
   bool is_rtp = false;
   // How long the pod in the middle holds the audio.

@@ -86,11 +86,11 @@ absl::Status Deployment::StartProbes(const std::map<std::string, std::string>& e
     ProcessOptions options;
     options.arguments = {BuiltProgram("audio-latency-probe")};
     options.network = &node->machine.network;
-    options.environment = {{"INTERFACE", "auto"},
-                           {"K8S_NODE_NAME", node->machine.name},
-                           {"CORRELATOR_ADDRESS", correlator_address()},
-                           {"METRICS_PORT", std::to_string(kMetricsPort)}};
-    options.environment.insert(environment.begin(), environment.end());
+    options.environment = environment;
+    options.environment.insert({{"INTERFACE", "auto"},
+                                {"K8S_NODE_NAME", node->machine.name},
+                                {"CORRELATOR_ADDRESS", correlator_address()},
+                                {"METRICS_PORT", std::to_string(kMetricsPort)}});
     ASSIGN_OR_RETURN(Program program, Start("probe-" + node->machine.name, std::move(options)));
     probes_.push_back(std::move(program));
   }

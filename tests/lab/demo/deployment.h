@@ -34,7 +34,7 @@ class Deployment {
   // Knows the pods that the cluster has now.
   absl::Status StartCorrelator();
   absl::Status StopCorrelator();
-  // On every node; `environment` is added to what a probe needs.
+  // On every node; `environment` goes before what a probe needs here.
   absl::Status StartProbes(const std::map<std::string, std::string>& environment);
   // With SIGKILL: they cannot clean up.
   void KillProbes();

@@ -36,7 +36,9 @@ absl::StatusOr<std::unique_ptr<Scenario>> Scenario::Start(const ScenarioOptions&
   options.on_step("starting the correlator and a probe on every node");
   Deployment* const deployment = scenario->deployment_.get();
   RETURN_IF_ERROR(deployment->StartCorrelator());
-  RETURN_IF_ERROR(deployment->StartProbes(options.probe_environment));
+  std::map<std::string, std::string> probe_environment = options.probe_environment;
+  probe_environment.insert({"AUDIO_PORTS", kCallPorts});
+  RETURN_IF_ERROR(deployment->StartProbes(probe_environment));
   options.on_step("waiting for the clocks of the nodes");
   RETURN_IF_ERROR(deployment->WaitUntilReady(kReadyTimeoutMs));
   return scenario;

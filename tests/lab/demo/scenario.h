@@ -26,7 +26,7 @@ struct ScenarioOptions {
   int seconds = 60;
   // Logs go to <folder>/logs.
   std::string folder;
-  // Added to every probe's environment.
+  // Added to every probe's environment; AUDIO_PORTS are the calls' unless it is here.
   std::map<std::string, std::string> probe_environment;
   // Told each step as it begins.
   std::function<void(const std::string&)> on_step = [](const std::string&) {};
