@@ -1,6 +1,7 @@
 #include "correlator/matching/passages.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <tuple>
 
@@ -15,8 +16,9 @@ struct NodeView {
   NodeId node = 0;
   bool out_of_container = false;
   bool into_container = false;
-  bool into_node = false;
-  bool out_of_node = false;
+  // When it first came in from elsewhere, and first left for it.
+  std::optional<int64_t> into_node_ns = {};
+  std::optional<int64_t> out_of_node_ns = {};
   // Seen where it is not known which way is out: may be either end.
   bool at_unknown_side = false;
   const PieceObservation* earliest = nullptr;
@@ -30,7 +32,8 @@ struct NodeView {
     } else if (record.interface_role == InterfaceRole::kContainer) {
       (is_ingress ? out_of_container : into_container) = true;
     } else {
-      (is_ingress ? into_node : out_of_node) = true;
+      std::optional<int64_t>& first_ns = is_ingress ? into_node_ns : out_of_node_ns;
+      first_ns = std::min(first_ns.value_or(observation.time_ns), observation.time_ns);
     }
     if (earliest == nullptr || observation.time_ns < earliest->time_ns) {
       earliest = &observation;
@@ -40,13 +43,28 @@ struct NodeView {
     }
   }
 
+  // It left before it came in: it began and ended here, over the loopback interface or by a network
+  // that led it back. What comes in first is forwarded, and this node is neither end.
+  bool CameBack() const {
+    return out_of_node_ns.has_value() && into_node_ns.has_value() &&
+           *out_of_node_ns < *into_node_ns;
+  }
+
   // 3: the audio left its pod here; 2: it left the node and did not come from another; 1: it passed
   // a point that may be anywhere.
   int SourceRank() const {
-    return out_of_container ? 3 : (out_of_node && !into_node ? 2 : (at_unknown_side ? 1 : 0));
+    if (out_of_container) {
+      return 3;
+    }
+    const bool left_first = out_of_node_ns.has_value() && (!into_node_ns.has_value() || CameBack());
+    return left_first ? 2 : (at_unknown_side ? 1 : 0);
   }
   int DestinationRank() const {
-    return into_container ? 3 : (into_node && !out_of_node ? 2 : (at_unknown_side ? 1 : 0));
+    if (into_container) {
+      return 3;
+    }
+    const bool came_last = into_node_ns.has_value() && (!out_of_node_ns.has_value() || CameBack());
+    return came_last ? 2 : (at_unknown_side ? 1 : 0);
   }
 };
 using NodeViews = absl::InlinedVector<NodeView, 4>;

@@ -205,6 +205,73 @@ TEST_CASE("A node that forwards is neither end") {
   }
 }
 
+// A conversation within node-a, seen by no container's interface.
+struct WithinNode {
+  explicit WithinNode(Fixture* fixture, const std::string& out_name = "lo",
+                      const std::string& in_name = "lo") {
+    FlowDescription flow;
+    flow.node = *fixture->cluster.flows().InternNode("node-a");
+    flow.source = *IpAddress::Parse("127.0.0.1");
+    flow.destination = *IpAddress::Parse("127.0.0.1");
+    flow.source_port = 40000;
+    flow.destination_port = 9000;
+    flow.transport = 6;
+    flow.interface_name = out_name;
+    flow.direction = Direction::kEgress;
+    out = *fixture->cluster.flows().Add(flow, 0);
+    flow.interface_name = in_name;
+    flow.direction = Direction::kIngress;
+    in = *fixture->cluster.flows().Add(flow, 0);
+  }
+  FlowId out;
+  FlowId in;
+};
+
+TEST_CASE("Out of an interface and in by the same one again is a transit, as on lo") {
+  Fixture fixture;
+  const WithinNode loopback(&fixture);
+  fixture.See(loopback.in, 105);
+  fixture.See(loopback.out, 100);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == loopback.out);
+  CHECK(passage.last.flow == loopback.in);
+  CHECK(passage.first.time_ns == 100);
+  CHECK(passage.last.time_ns == 105);
+  CHECK(passage.source_seen);
+  CHECK(passage.destination_seen);
+}
+
+TEST_CASE("Out of one interface and in by another is a transit, too") {
+  Fixture fixture;
+  const WithinNode hairpin(&fixture, "eth0", "eth1");
+  fixture.See(hairpin.out, 100);
+  fixture.See(hairpin.in, 300);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == hairpin.out);
+  CHECK(passage.last.flow == hairpin.in);
+}
+
+TEST_CASE("One sight on lo is no transit") {
+  Fixture fixture;
+  const WithinNode loopback(&fixture);
+  fixture.See(loopback.out, 100);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == passage.last.flow);
+  CHECK(passage.source_seen);
+  CHECK_FALSE(passage.destination_seen);
+}
+
+TEST_CASE("In first and out of the same interface is forwarded, no end and no transit") {
+  Fixture fixture;
+  const WithinNode router(&fixture, "eth0", "eth0");
+  fixture.See(router.in, 100);
+  fixture.See(router.out, 105);
+  const PiecePassage& passage = fixture.BuildOne();
+  CHECK(passage.first.flow == passage.last.flow);
+  CHECK_FALSE(passage.source_seen);
+  CHECK_FALSE(passage.destination_seen);
+}
+
 TEST_CASE("Seen again at the same point, the earliest counts") {
   Fixture fixture;
   fixture.See(fixture.flows.source_container, 100);
