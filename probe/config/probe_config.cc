@@ -64,7 +64,7 @@ void DeclareCapture(ConfigParser* parser, RawOptions* raw, ProbeConfig* config) 
                     {"auto", "tcx", "clsact"}, &raw->tc_attach);
   parser->AddCustom("AUDIO_PORTS",
                     "ports to sign, such as 8080,10000-20000; a packet counts when its source or "
-                    "destination is among them; empty: all",
+                    "destination is among them; empty: RTP, and TCP with the cadence of audio",
                     "", [config](std::string_view text) -> absl::Status {
                       ASSIGN_OR_RETURN(config->audio_ports, PortSet::Parse(text));
                       return absl::OkStatus();

@@ -26,7 +26,7 @@ struct ProbeConfig {
   std::vector<std::string> interfaces = {"auto"};
   TcAttach tc_attach = TcAttach::kAuto;
 
-  // Empty: all ports.
+  // Empty: all ports, of which what has the cadence of audio is signed (bpf/cadence.h).
   PortSet audio_ports;
   // The seed in it is never logged.
   SignatureParameters signature;
