@@ -287,10 +287,10 @@ CAPTURE_FUNCTION int sign_chunks(capture_packet *packet, struct capture_scratch 
 		if (part->bytes == 0)
 			break;
 		chunk_bytes = part->bytes < CHUNK_BYTES ? part->bytes : CHUNK_BYTES;
-		if (capture_load(packet, part->offset, scratch->buffer + room, chunk_bytes))
+		if (!(part->flags & PART_LOADED) &&
+		    capture_load(packet, part->offset, scratch->buffer + room, chunk_bytes))
 			return 1;
-		if (part->keep_begin) {
-			part->keep_begin = 0;
+		if (part->flags & PART_KEEP_BEGIN) {
 			from = (room - part->tail_bytes) & BUFFER_MASK;
 			copy_words(scratch->stream_begin, scratch->buffer + from, room);
 		}
@@ -304,6 +304,7 @@ CAPTURE_FUNCTION int sign_chunks(capture_packet *packet, struct capture_scratch 
 			scan_chunk(scratch);
 			sign_anchors(scratch);
 		}
+		part->flags = 0;
 		part->offset += chunk_bytes;
 		part->sequence += chunk_bytes;
 		part->bytes -= chunk_bytes;
@@ -329,7 +330,7 @@ CAPTURE_FUNCTION int sign_chunks(capture_packet *packet, struct capture_scratch 
 static __always_inline __u32 sign_stream(capture_packet *packet, struct capture_scratch *scratch,
 					 struct flow_state *flow, const __u32 piece,
 					 __u32 tail_bytes, __u32 offset, __u32 bytes,
-					 __u32 sequence)
+					 __u32 sequence, __u32 part_flags)
 {
 	const __u32 room = capture_tail_room(capture_configuration.window_bytes);
 
@@ -338,6 +339,7 @@ static __always_inline __u32 sign_stream(capture_packet *packet, struct capture_
 	scratch->part.bytes = bytes;
 	scratch->part.sequence = sequence;
 	scratch->part.tail_bytes = tail_bytes;
+	scratch->part.flags = part_flags;
 	if (sign_chunks(packet, scratch)) {
 		capture_count(scratch, CAPTURE_COUNTER_LOAD_FAILED);
 		/* What was kept at an open gap no longer fits together. */
@@ -447,11 +449,10 @@ static __always_inline void sign_segment(capture_packet *packet, struct capture_
 		capture_count(scratch, CAPTURE_COUNTER_TCP_GAP_UNFILLED);
 	if (order->late_bytes) {
 		capture_count(scratch, CAPTURE_COUNTER_TCP_LATE);
-		scratch->part.keep_begin = 0;
 		flow->gap_tail_bytes =
 			sign_stream(packet, scratch, flow, HISTORY_GAP_TAIL, flow->gap_tail_bytes,
 				    transport->payload_offset + order->late_skip_bytes,
-				    order->late_bytes, flow->gap_sequence);
+				    order->late_bytes, flow->gap_sequence, 0);
 		flow->gap_sequence += order->late_bytes;
 		if ((flow->flags & FLOW_GAP) && flow->gap_sequence == flow->gap_end_sequence)
 			join_gap(scratch, flow);
@@ -465,12 +466,12 @@ static __always_inline void sign_segment(capture_packet *packet, struct capture_
 		/* The tail holds all that is behind the gap until it is full. */
 		keeps = (flow->flags & FLOW_GAP) && !(flow->flags & FLOW_GAP_END_KEPT) &&
 			flow->tail_bytes + order->new_bytes >= room;
-		scratch->part.keep_begin = keeps;
 		flow->tail_bytes =
 			sign_stream(packet, scratch, flow, HISTORY_TAIL, flow->tail_bytes,
 				    transport->payload_offset + order->new_skip_bytes,
 				    order->new_bytes,
-				    transport->tcp_sequence + order->new_skip_bytes);
+				    transport->tcp_sequence + order->new_skip_bytes,
+				    keeps ? PART_KEEP_BEGIN : 0);
 		if (keeps && (flow->flags & FLOW_GAP)) {
 			copy_words(flow->history + HISTORY_GAP_END * room, scratch->stream_begin,
 				   room);
@@ -544,32 +545,40 @@ CAPTURE_FUNCTION int mean_level(__u64 sum, __u32 count)
 	return level_of_mean_square(count ? sum / count : 0);
 }
 
+/*
+ * An RTP payload is loaded to where the windows across payloads want it: behind the room for the
+ * tail.
+ */
+#define RTP_PAYLOAD_AT capture_tail_room(capture_configuration.window_bytes)
+
 /* Level of the G.711 payload in the buffer, from every fourth of its first 512 samples. */
 CAPTURE_FUNCTION int g711_level(struct capture_scratch *scratch, __u32 bytes, int is_mu_law)
 {
 	const __u32 read_bytes = bytes < G711_LEVEL_MAX_BYTES ? bytes : G711_LEVEL_MAX_BYTES;
 	const __u32 count = (read_bytes + 3) / 4;
+	const __u8 *payload;
 	__u64 sum = 0;
 	__u32 i;
 
 	if (!scratch)
 		return CAPTURE_LEVEL_UNKNOWN;
+	payload = scratch->buffer + RTP_PAYLOAD_AT;
 	for (i = 0; i < G711_LEVEL_MAX_BYTES; i += 4) {
 		if (i >= bytes)
 			break;
-		sum += square(is_mu_law ? mu_law_magnitude(scratch->buffer[i]) :
-					  a_law_magnitude(scratch->buffer[i]));
+		sum += square(is_mu_law ? mu_law_magnitude(payload[i]) :
+					  a_law_magnitude(payload[i]));
 	}
 	return mean_level(sum, count);
 }
 
-/* Signature of the payload at the buffer's begin. */
+/* Signature of the RTP payload in the buffer. */
 CAPTURE_FUNCTION int hash_payload(struct capture_scratch *scratch, __u32 bytes)
 {
 	if (!scratch)
 		return 0;
 	scratch->event.signature =
-		signature_of(scratch->buffer, bytes, READ_MAX_BYTES, capture_configuration.algorithm,
+		signature_of(scratch->buffer + RTP_PAYLOAD_AT, bytes, READ_MAX_BYTES, capture_configuration.algorithm,
 			     capture_configuration.seed ^ RTP_PAYLOAD_SEED, 0);
 	return 0;
 }
@@ -591,9 +600,9 @@ CAPTURE_FUNCTION int sign_rtp_payload(struct capture_scratch *scratch)
 							payload_type == RTP_PAYLOAD_TYPE_PCMU);
 	if (bytes < RTP_PAYLOAD_MIN_BYTES) {
 		capture_count(scratch, CAPTURE_COUNTER_RTP_TOO_SHORT);
-	} else if (has_few_distinct(scratch, 0, bytes, 0)) {
+	} else if (has_few_distinct(scratch, RTP_PAYLOAD_AT, bytes, 0)) {
 		capture_count(scratch, CAPTURE_COUNTER_GATE_DISTINCT);
-	} else if (is_silence(scratch, 0, bytes)) {
+	} else if (is_silence(scratch, RTP_PAYLOAD_AT, bytes)) {
 		capture_count(scratch, CAPTURE_COUNTER_GATE_SILENCE);
 	} else {
 		scratch->event.flags |= CAPTURE_EVENT_SIGNED;
@@ -654,19 +663,20 @@ static __always_inline void sign_rtp_content(capture_packet *packet, struct capt
 	scratch->event.kind = CAPTURE_SIGNATURE_RTP_CONTENT;
 	scratch->event.flags = CAPTURE_EVENT_SIGNED;
 	scratch->event.level = CAPTURE_LEVEL_UNKNOWN;
-	scratch->part.keep_begin = 0;
 	if (verdict == RTP_LATE) {
 		/* Alone: the tail is that of a packet behind it. */
 		scratch->part.offset = transport->payload_offset;
 		scratch->part.bytes = transport->payload_bytes;
 		scratch->part.tail_bytes = 0;
+		scratch->part.flags = PART_LOADED;
 		if (sign_chunks(packet, scratch))
 			capture_count(scratch, CAPTURE_COUNTER_LOAD_FAILED);
 		return;
 	}
 	tail_bytes = verdict == RTP_NEXT ? flow->tail_bytes : 0;
 	flow->tail_bytes = sign_stream(packet, scratch, flow, HISTORY_TAIL, tail_bytes,
-				       transport->payload_offset, transport->payload_bytes, 0);
+				       transport->payload_offset, transport->payload_bytes, 0,
+				       PART_LOADED);
 }
 
 /* Looks the datagram at scratch->transport through. */
@@ -712,8 +722,8 @@ CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch 
 	if (verdict == RTP_LATE)
 		capture_count(scratch, CAPTURE_COUNTER_RTP_LATE);
 	if (scratch->transport.payload_bytes &&
-	    capture_load(packet, scratch->transport.payload_offset, scratch->buffer,
-			 scratch->transport.payload_bytes)) {
+	    capture_load(packet, scratch->transport.payload_offset,
+			 scratch->buffer + RTP_PAYLOAD_AT, scratch->transport.payload_bytes)) {
 		capture_count(scratch, CAPTURE_COUNTER_LOAD_FAILED);
 		flow->tail_bytes = 0;
 		goto unlock;

@@ -36,8 +36,11 @@ struct stream_part {
 	__u32 bytes;
 	__u32 sequence; /* of the first byte */
 	__u32 tail_bytes; /* of history before it */
-	__u32 keep_begin; /* 1: copy the history and what follows it to stream_begin */
+	__u32 flags; /* PART_* */
 };
+
+#define PART_KEEP_BEGIN (1u << 0) /* copy the history and what follows it to stream_begin */
+#define PART_LOADED (1u << 1) /* its first chunk is in the buffer already */
 
 #ifndef __bpf__
 struct capture_surroundings;
