@@ -3,6 +3,16 @@
 #include <algorithm>
 
 namespace audio_latency::correlator {
+namespace {
+
+StreamStep StepOf(const LinkCandidate& link) {
+  return {.entered_position = link.entered_position,
+          .left_position = link.left_position,
+          .entered_ns = link.entered_ns,
+          .left_ns = link.left_ns};
+}
+
+}  // namespace
 
 LinkMemory::State& LinkMemory::StateOf(ConversationId conversation) {
   if (conversation >= states_.size()) {
@@ -33,7 +43,8 @@ bool LinkMemory::IsInOrder(const LinkCandidate& link, int64_t newest_entered_ns,
 bool LinkMemory::KeepsOrder(const LinkCandidate& link) const {
   const State& state = states_[link.to];
   return state.newest_left_ns == kNever ||
-         IsInOrder(link, state.newest_entered_ns, state.newest_left_ns);
+         IsInOrder(link, state.newest_entered_ns, state.newest_left_ns) ||
+         state.stream_order.Keeps(StepOf(link));
 }
 
 void LinkMemory::AddDelay(State* state, int64_t delay_ns) {
@@ -51,6 +62,7 @@ void LinkMemory::Use(const LinkCandidate& link, bool is_unique) {
   state.newest_entered_ns = std::max(state.newest_entered_ns, link.entered_ns);
   state.newest_left_ns = std::max(state.newest_left_ns, link.left_ns);
   state.foreign.length = 0;
+  state.stream_order.Add(StepOf(link));
   // What the lock itself decided must not move the lock.
   if (is_unique) {
     AddDelay(&state, link.delay_ns());
@@ -62,6 +74,7 @@ void LinkMemory::Lock(State* state, const LinkCandidate& link) {
   state->delay_count = 0;
   state->newest_entered_ns = kNever;
   state->newest_left_ns = kNever;
+  state->stream_order.Clear();
   state->run.length = 0;
   state->foreign.length = 0;
   Use(link, /*is_unique=*/true);

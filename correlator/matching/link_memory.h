@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "correlator/flows/flow_registry.h"
+#include "correlator/matching/stream_order.h"
 
 namespace audio_latency::correlator {
 
@@ -32,6 +33,9 @@ struct LinkCandidate {
   ConversationId to = 0;    // Y's
   int64_t entered_ns = 0;
   int64_t left_ns = 0;
+  // As StreamStep has them.
+  uint32_t entered_position = 0;
+  uint32_t left_position = 0;
 
   int64_t delay_ns() const { return left_ns - entered_ns; }
 };
@@ -51,8 +55,8 @@ class LinkMemory {
   ConversationId OwnerOf(ConversationId to, int64_t now_ns) const;
   // Typical delay of the lock of `to`.
   int64_t TypicalDelayNs(ConversationId to) const { return states_[to].typical_delay_ns; }
-  // False when the piece would have overtaken others of its locked pair by more than the tolerance,
-  // as a repeated piece of audio does that was taken for its earlier self.
+  // False when the piece would have overtaken others of its locked pair, by more than the tolerance
+  // and in the streams too, as a repeated piece of audio does that was taken for its earlier self.
   bool KeepsOrder(const LinkCandidate& link) const;
   // A link of the locked pair was accepted. `is_unique`: it was so without the lock.
   void Use(const LinkCandidate& link, bool is_unique);
@@ -96,6 +100,7 @@ class LinkMemory {
     int64_t last_use_ns = kNever;
     int64_t newest_entered_ns = kNever;
     int64_t newest_left_ns = kNever;
+    StreamOrder stream_order;
     Run run;
     Run foreign;
     int64_t contended_ns = kNever;

@@ -146,6 +146,7 @@ PiecePassage MakePassage(const FlowRegistry& flows,
   PiecePassage passage;
   passage.conversation = front.record->conversation;
   passage.position = front.position;
+  passage.serial_position = front.record->is_rtp ? front.position << 16 : front.position;
   passage.source = front.record->source;
   passage.destination = front.record->destination;
   passage.begin = begin;

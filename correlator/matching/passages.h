@@ -28,6 +28,8 @@ struct PieceObservation {
 struct PiecePassage {
   ConversationId conversation = 0;
   uint32_t position = 0;
+  // The same, as StreamStep has it.
+  uint32_t serial_position = 0;
   EndpointId source = 0;
   EndpointId destination = 0;
   MatchPoint first;

@@ -21,7 +21,9 @@ void PieceDecision::FindEdges(std::span<const PiecePassage> passages) {
       const LinkCandidate link{.from = x.conversation,
                                .to = y.conversation,
                                .entered_ns = x.last.time_ns,
-                               .left_ns = y.first.time_ns};
+                               .left_ns = y.first.time_ns,
+                               .entered_position = x.serial_position,
+                               .left_position = y.serial_position};
       const int64_t least_ns = x.last_node == y.first_node ? 0 : -options_.clock_slack_ns;
       if (link.delay_ns() < least_ns || link.delay_ns() > options_.window_ns) {
         continue;

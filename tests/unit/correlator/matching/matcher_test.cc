@@ -251,6 +251,47 @@ TEST_CASE("A unique piece far off the typical delay is told, but not one that wa
   CHECK(fixture.NewLinks() == 0);
 }
 
+TEST_CASE("What TCP holds back behind a lost segment is linked, however long that takes") {
+  Fixture fixture;
+  fixture.LockPair(fixture.in, fixture.out);
+  const int64_t time_ns = fixture.now_ns;
+  const auto enter = [&](uint64_t signature, uint32_t position, int64_t after_ns) {
+    fixture.See(fixture.in.source_container, signature, position, time_ns + position);
+    fixture.See(fixture.in.destination_container, signature, position, time_ns + after_ns);
+  };
+  // The first is sent again after a timeout; what follows it waits in the receiver, so long that
+  // what comes after all that is linked before.
+  fixture.Pass(fixture.in, 10, 5130, time_ns + 900 * kMillisecondNs);
+  fixture.Pass(fixture.out, 10, 9130, time_ns + 941 * kMillisecondNs);
+  enter(7, 5100, 800 * kMillisecondNs);
+  enter(8, 5110, kMillisecondNs);
+  enter(9, 5120, 2 * kMillisecondNs);
+  for (uint32_t i = 0; i < 3; ++i) {
+    fixture.Pass(fixture.out, 7 + i, 9100 + 10 * i,
+                 time_ns + 840 * kMillisecondNs + i * kMillisecondNs);
+  }
+  fixture.now_ns += 1800 * kMillisecondNs;
+  fixture.Decide();
+  CHECK(fixture.NewLinks() == 4);
+  CHECK(fixture.matcher.counters().collisions == 0);
+}
+
+TEST_CASE("A repeated piece is not taken for its earlier self that others have overtaken") {
+  Fixture fixture;
+  fixture.LockPair(fixture.in, fixture.out);
+  const int64_t time_ns = fixture.now_ns;
+  // Of the earlier one what left was not seen, of the later one what entered.
+  fixture.Pass(fixture.in, 7, 6000, time_ns);
+  fixture.Pass(fixture.in, 8, 7000, time_ns + 500 * kMillisecondNs);
+  fixture.Pass(fixture.out, 8, 9100, time_ns + 541 * kMillisecondNs);
+  fixture.Pass(fixture.out, 7, 9200, time_ns + 900 * kMillisecondNs);
+  fixture.now_ns += 1500 * kMillisecondNs;
+  fixture.Decide();
+  fixture.DecideLater();
+  CHECK(fixture.NewLinks() == 1);
+  CHECK(fixture.matcher.counters().collisions == 1);
+}
+
 TEST_CASE("A processor that takes seconds is linked when its audio leaves") {
   Fixture fixture;
   fixture.LockPair(fixture.in, fixture.out);

@@ -1,0 +1,50 @@
+// Whether pieces of audio keep their order from the stream that enters to the stream that leaves.
+
+#ifndef CORRELATOR_MATCHING_STREAM_ORDER_H_
+#define CORRELATOR_MATCHING_STREAM_ORDER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace audio_latency::correlator {
+
+// Where a piece was in the two streams. Positions are numbers that wrap at 2^32 (RTP's, of 16 bits,
+// moved up), compared by the sign of their difference (RFC 1982).
+struct StreamStep {
+  uint32_t entered_position = 0;
+  uint32_t left_position = 0;
+  int64_t entered_ns = 0;
+  int64_t left_ns = 0;
+};
+
+// What TCP holds back behind a lost segment may leave seconds after it entered, all at once and
+// told late: by time it seems out of order, by its place in the streams it is not. Remembers some
+// links of a pair, a while apart. Not thread-safe.
+class StreamOrder {
+ public:
+  // True when the piece lies between the same two links in both streams, and about as far from
+  // each: a repeated piece, taken for its earlier self, does not. False where too little is known.
+  bool Keeps(const StreamStep& step) const;
+  // A link that was accepted. One that contradicts what is remembered is of streams that began
+  // anew.
+  void Add(const StreamStep& step);
+  void Clear() { milestones_.clear(); }
+
+ private:
+  static constexpr size_t kMaxMilestones = 16;
+  static constexpr int64_t kSpacingNs = 100'000'000;
+  // Neighbours that entered further apart say little about what is between them.
+  static constexpr int64_t kMaxGapNs = 5'000'000'000;
+  // As a share of their distance.
+  static constexpr double kMaxDeviation = 0.1;
+
+  // The first that left behind the step.
+  std::vector<StreamStep>::const_iterator After(const StreamStep& step) const;
+
+  std::vector<StreamStep> milestones_;  // in order of both streams
+};
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_MATCHING_STREAM_ORDER_H_
