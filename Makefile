@@ -44,8 +44,8 @@ test: configure ## Builds and runs every test; what needs root is skipped withou
 	@$(NINJA)
 	@cd $(BUILD) && ctest --output-on-failure --parallel $(JOBS) $(CTEST_ARGUMENTS)
 
-bench: configure ## Measures the speed of the BPF programs and the correlator; writes build/bench.json
-	@$(NINJA) --target $(PROGRAMS) run-benchmarks bench_bpf bench_correlator
+bench: configure ## Measures the BPF programs, the probe and the correlator; writes build/bench.json
+	@$(NINJA) --target $(PROGRAMS) run-benchmarks bench_bpf bench_probe bench_correlator
 	@$(BUILD)/bin/run-benchmarks --output $(BUILD)/bench.json
 
 interop: configure ## Real media programs (GStreamer, rtpengine, a SIP call) as relays; prints a table

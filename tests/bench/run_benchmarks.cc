@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<Measurement>> Run(const std::string& program,
 int RunAll(const std::string& output) {
   std::vector<Measurement> all;
   int status = EXIT_SUCCESS;
-  for (const char* program : {"bench_bpf", "bench_correlator"}) {
+  for (const char* program : {"bench_bpf", "bench_probe", "bench_correlator"}) {
     fmt::print("bench: running {} ...\n", program);
     std::fflush(stdout);
     const absl::StatusOr<std::vector<Measurement>> measurements = Run(program, output + ".part");

@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/e2e/scratch_folder.h"
+#include "tests/lab/scratch_folder.h"
 #include "tests/lab/cluster.h"
 #include "tests/lab/lab_test.h"
 #include "tests/lab/process.h"

@@ -11,7 +11,7 @@
 
 #include "common/status/status_macros.h"
 #include "nlohmann/json.hpp"
-#include "tests/e2e/scratch_folder.h"
+#include "tests/lab/scratch_folder.h"
 #include "tests/lab/process.h"
 
 namespace audio_latency::lab {

@@ -5,7 +5,7 @@
 #include <string>
 #include <thread>
 
-#include "tests/e2e/scratch_folder.h"
+#include "tests/lab/scratch_folder.h"
 #include "tests/lab/demo/calls.h"
 #include "tests/lab/demo/deployment.h"
 #include "tests/lab/lab_test.h"

@@ -14,7 +14,7 @@
 
 #include "nlohmann/json.hpp"
 #include "tests/e2e/prometheus.h"
-#include "tests/e2e/scratch_folder.h"
+#include "tests/lab/scratch_folder.h"
 #include "tests/lab/lab_test.h"
 
 namespace audio_latency::lab {

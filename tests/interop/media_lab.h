@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "audio_latency/v1/latency.pb.h"
-#include "tests/e2e/scratch_folder.h"
+#include "tests/lab/scratch_folder.h"
 #include "tests/interop/relay_audit.h"
 #include "tests/interop/rtp_truth.h"
 #include "tests/lab/capture.h"

@@ -1,4 +1,4 @@
-#include "tests/e2e/scratch_folder.h"
+#include "tests/lab/scratch_folder.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 // A folder for one test.
 
-#ifndef TESTS_E2E_SCRATCH_FOLDER_H_
-#define TESTS_E2E_SCRATCH_FOLDER_H_
+#ifndef TESTS_LAB_SCRATCH_FOLDER_H_
+#define TESTS_LAB_SCRATCH_FOLDER_H_
 
 #include <string>
 #include <string_view>
@@ -29,4 +29,4 @@ std::string ReadFile(const std::string& path);
 
 }  // namespace audio_latency::lab
 
-#endif  // TESTS_E2E_SCRATCH_FOLDER_H_
+#endif  // TESTS_LAB_SCRATCH_FOLDER_H_
