@@ -10,6 +10,8 @@ DEMO_SECONDS ?= 60
 # RUN_SERIAL, the others share the cores.
 CTEST_ARGUMENTS ?=
 export DEMO_SECONDS
+# A folder: make demo then leaves a recording there, as tests/data/demo is one.
+RECORD ?=
 
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
@@ -38,7 +40,8 @@ build: configure ## Builds the programs into build/bin
 
 demo: configure ## Real speech through three nodes: the delay of every hop (DEMO_SECONDS=60)
 	@$(NINJA) --target $(PROGRAMS) lab-demo lab-audio
-	@$(BUILD)/bin/lab-demo --seconds $(DEMO_SECONDS) --output $(BUILD)/demo
+	@$(BUILD)/bin/lab-demo --seconds $(DEMO_SECONDS) --output $(BUILD)/demo \
+	  $(if $(RECORD),--record $(RECORD))
 
 test: configure ## Builds and runs every test; what needs root is skipped without it, and counted
 	@$(NINJA)

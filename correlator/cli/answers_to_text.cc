@@ -41,6 +41,10 @@ std::vector<Table::Column> DelayColumns(std::string first) {
 
 std::vector<std::string> DelayCells(std::string name, double count,
                                     const v1::DelayDistribution& delay, double error_bound) {
+  if (count == 0) {
+    // A hop of which one end was not seen.
+    return {std::move(name), "0", "-", "-", "-", "-", "-", "-"};
+  }
   return {std::move(name),
           FormatCount(count),
           FormatSeconds(delay.p50_seconds()),
@@ -49,27 +53,6 @@ std::vector<std::string> DelayCells(std::string name, double count,
           FormatSeconds(delay.p99_seconds()),
           FormatSeconds(delay.max_seconds()),
           FormatSeconds(error_bound)};
-}
-
-// "ring_full 12, gate_silence 3 and 2 more": the largest first.
-std::string DropsText(const Map<std::string, double>& drops) {
-  constexpr size_t kShown = 3;
-  std::vector<std::pair<double, std::string>> sorted;
-  for (const auto& [cause, count] : drops) {
-    if (count > 0) {
-      sorted.emplace_back(-count, cause);
-    }
-  }
-  std::sort(sorted.begin(), sorted.end());
-  std::string text;
-  for (size_t i = 0; i < std::min(sorted.size(), kShown); ++i) {
-    text +=
-        fmt::format("{}{} {}", i == 0 ? "" : ", ", sorted[i].second, FormatCount(-sorted[i].first));
-  }
-  if (sorted.size() > kShown) {
-    text += fmt::format(" and {} more", sorted.size() - kShown);
-  }
-  return text.empty() ? "none" : text;
 }
 
 std::string ClockTime(double unix_seconds) {
@@ -97,6 +80,26 @@ std::string Position(const v1::TracePoint& point) {
 }
 
 }  // namespace
+
+std::string DropsText(const Map<std::string, double>& drops) {
+  constexpr size_t kShown = 3;
+  std::vector<std::pair<double, std::string>> sorted;
+  for (const auto& [cause, count] : drops) {
+    if (count > 0) {
+      sorted.emplace_back(-count, cause);
+    }
+  }
+  std::sort(sorted.begin(), sorted.end());
+  std::string text;
+  for (size_t i = 0; i < std::min(sorted.size(), kShown); ++i) {
+    text +=
+        fmt::format("{}{} {}", i == 0 ? "" : ", ", sorted[i].second, FormatCount(-sorted[i].first));
+  }
+  if (sorted.size() > kShown) {
+    text += fmt::format(" and {} more", sorted.size() - kShown);
+  }
+  return text.empty() ? "none" : text;
+}
 
 std::string PathsText(const RepeatedPtrField<v1::Path>& paths) {
   std::vector<Table::Column> columns = DelayColumns("PATH");
@@ -197,7 +200,8 @@ std::string TracesText(const RepeatedPtrField<v1::Trace>& traces) {
   return text;
 }
 
-std::string NothingSeenText(const RepeatedPtrField<v1::Node>& nodes, bool narrowed) {
+std::string NothingSeenText(const RepeatedPtrField<v1::Node>& nodes, const std::string& through,
+                            uint32_t window_seconds) {
   const auto connected = std::count_if(nodes.begin(), nodes.end(),
                                        [](const v1::Node& node) { return node.connected(); });
   if (connected == 0) {
@@ -215,9 +219,18 @@ std::string NothingSeenText(const RepeatedPtrField<v1::Node>& nodes, bool narrow
         "were left out.\n",
         connected == 1 ? "a probe is" : fmt::format("{} probes are", connected));
   }
-  if (narrowed) {
-    return "Nothing matches --through or --window. `audio-latency paths` without them shows all "
-           "since the correlator's start.\n";
+  const std::string lately =
+      window_seconds == 0 ? "" : fmt::format(" in the last {} s", window_seconds);
+  if (!through.empty()) {
+    return fmt::format(
+        "No audio went through '{}'{}. `audio-latency hops` without --through shows the pods that "
+        "it went through.\n",
+        through, lately);
+  }
+  if (window_seconds != 0) {
+    return fmt::format(
+        "No audio was met{}. Without --window all since the correlator's start is shown.\n",
+        lately);
   }
   return fmt::format(
       "Nothing yet: {} events came in, but no audio was met at two places. A few seconds are "

@@ -3,6 +3,7 @@
 #ifndef CORRELATOR_CLI_ANSWERS_TO_TEXT_H_
 #define CORRELATOR_CLI_ANSWERS_TO_TEXT_H_
 
+#include <google/protobuf/map.h>
 #include <google/protobuf/repeated_ptr_field.h>
 
 #include <string>
@@ -19,10 +20,13 @@ std::string NodesText(const google::protobuf::RepeatedPtrField<v1::Node>& nodes,
                       double now_unix_seconds);
 std::string TracesText(const google::protobuf::RepeatedPtrField<v1::Trace>& traces);
 
-// Why there are no paths or hops, and what to do: by what the probes say. `narrowed`: the question
-// left some out by --through or --window.
+// "ring_full 12, gate_silence 3 and 2 more": the largest first; "none".
+std::string DropsText(const google::protobuf::Map<std::string, double>& drops);
+
+// Why there are no paths or hops, and what to do: by what the probes say, and by what the question
+// left out (`through`: a name or empty; `window_seconds`: 0 for none).
 std::string NothingSeenText(const google::protobuf::RepeatedPtrField<v1::Node>& nodes,
-                            bool narrowed);
+                            const std::string& through, uint32_t window_seconds);
 
 }  // namespace audio_latency::correlator
 

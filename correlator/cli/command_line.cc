@@ -21,7 +21,7 @@ namespace {
 using Verb = CommandLine::Verb;
 
 constexpr const char* kServerVariable = "AUDIO_LATENCY_SERVER";
-constexpr const char* kCommands = "say what to show: paths, hops, nodes, watch or trace";
+constexpr const char* kCommands = "say what to show: paths, hops, nodes, watch, trace or replay";
 constexpr const char* kSeeHelp = "see audio-latency --help";
 
 std::string CheckWindow(const std::string& text) {
@@ -76,16 +76,20 @@ class Parser {
     Verbs("nodes", "The probes: their clocks, what they sent and lost", Verb::kNodes);
     AddWatch();
     AddTrace();
+    AddReplay();
     app_.footer(
         "Examples:\n"
         "  audio-latency paths                       which ways the audio takes, and how long\n"
         "  audio-latency hops --through egress       the hops of one workload or pod\n"
         "  audio-latency watch --window 10           a live table of the last 10 seconds\n"
         "  audio-latency trace --path 'a > b > c'    where the newest piece of audio was, when\n"
-        "  audio-latency paths -o json               for scripts\n");
+        "  audio-latency paths -o json               for scripts\n"
+        "  audio-latency replay a.pcap b.pcapng.gz   the same from captures, without a "
+        "correlator\n");
   }
 
-  absl::Status Parse(std::span<const char* const> arguments) {
+  absl::Status Parse(std::span<const char* const> arguments,
+                     const std::map<std::string, std::string>& environment) {
     // CLI11 takes them last first.
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     try {
@@ -108,6 +112,14 @@ class Parser {
     if (!result_->signature.empty() && !result_->path.empty()) {
       return absl::InvalidArgumentError(
           "trace takes a signature or --path, not both: a signature alone says which audio");
+    }
+    if (result_->answers != 0 && result_->verb == Verb::kTrace && !result_->follow) {
+      return absl::InvalidArgumentError(
+          "trace --count needs --follow: without it one answer is all there is");
+    }
+    if (result_->verb == Verb::kReplay) {
+      ASSIGN_OR_RETURN(result_->replay, replay_.Finish(environment));
+      return absl::OkStatus();
     }
     return CheckServer(result_->server);
   }
@@ -160,15 +172,21 @@ class Parser {
         ->capture_default_str();
   }
 
+  void AddReplay() {
+    replay_.AddOptions(Verbs("replay",
+                             "The answers from capture files, without correlator, root or kernel",
+                             Verb::kReplay));
+  }
+
   std::string Explain(const CLI::ParseError& error, std::span<const char* const> arguments) const {
     const bool is_unknown = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
-    const bool no_command =
-        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+    const bool no_command = app_.get_subcommands().empty();
+    if (app_.got_subcommand("replay") && !is_unknown &&
+        error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+      return fmt::format("replay needs capture files, FILE or NAME=FILE; {}", kSeeHelp);
+    }
     if (is_unknown || no_command) {
-      const std::vector<std::string> known = {"paths",     "hops",       "nodes",    "watch",
-                                              "trace",     "--server",   "--output", "--window",
-                                              "--through", "--interval", "--count",  "--path",
-                                              "--follow",  "--version",  "--help"};
+      const std::vector<std::string> known = Known();
       for (const char* argument : arguments) {
         const std::string text(
             std::string_view(argument).substr(0, std::string_view(argument).find('=')));
@@ -190,10 +208,30 @@ class Parser {
     return fmt::format("{}; {}", OneLine(error.what()), kSeeHelp);
   }
 
+  // The names of all commands and options.
+  std::vector<std::string> Known() const {
+    std::vector<std::string> names;
+    const auto add_options = [&names](const CLI::App& app) {
+      for (const CLI::Option* const option : app.get_options()) {
+        for (const std::string& name : option->get_lnames()) {
+          names.push_back("--" + name);
+        }
+      }
+    };
+    add_options(app_);
+    for (const CLI::App* const command : app_.get_subcommands({})) {
+      names.push_back(command->get_name());
+      add_options(*command);
+    }
+    return names;
+  }
+
   CommandLine* const result_;
+  ReplayCommandParser replay_;
   std::string output_ = "table";
-  CLI::App app_{"Tells how long audio takes between and inside pods, as the correlator sees it.",
-                "audio-latency"};
+  CLI::App app_{
+      "Tells how long audio takes between and inside pods, as the correlator or captures saw it.",
+      "audio-latency"};
 };
 
 }  // namespace
@@ -205,7 +243,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(
       server != environment.end() && !server->second.empty()) {
     result.server = server->second;
   }
-  RETURN_IF_ERROR(Parser(&result).Parse(arguments));
+  RETURN_IF_ERROR(Parser(&result).Parse(arguments, environment));
   return result;
 }
 

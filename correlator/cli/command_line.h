@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "correlator/cli/replay_command.h"
 
 namespace audio_latency::correlator {
 
@@ -20,6 +21,7 @@ struct CommandLine {
     kNodes,
     kWatch,
     kTrace,
+    kReplay,
   };
 
   Verb verb = Verb::kShowText;
@@ -38,6 +40,7 @@ struct CommandLine {
   std::string signature;
   std::string path;
   bool follow = false;
+  ReplayCommand replay;
 };
 
 // `arguments` is argv without the program. An error is one line that says what to do.

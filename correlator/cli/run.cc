@@ -1,7 +1,6 @@
 #include "correlator/cli/run.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/json_util.h>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -9,6 +8,8 @@
 #include "correlator/cli/answers_to_text.h"
 #include "correlator/cli/client.h"
 #include "correlator/cli/command_line.h"
+#include "correlator/cli/json_text.h"
+#include "correlator/cli/run_replay.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -18,25 +19,6 @@ using Verb = CommandLine::Verb;
 constexpr double kNsPerSecond = 1e9;
 // Cursor to the top left, and all below it away.
 constexpr const char* kClearScreen = "\x1b[H\x1b[J";
-
-enum class JsonForm { kIndented, kOneLine };
-
-absl::StatusOr<std::string> Json(const google::protobuf::Message& message, JsonForm form) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = form == JsonForm::kIndented;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  if (const auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
-      !status.ok()) {
-    return absl::InternalError(
-        fmt::format("the answer cannot be written as JSON: {}", status.ToString()));
-  }
-  if (!text.ends_with('\n')) {
-    text += '\n';
-  }
-  return text;
-}
 
 template <typename Request>
 Request Filtered(const CommandLine& command) {
@@ -67,6 +49,8 @@ class Run {
         return Watch();
       case Verb::kTrace:
         return command_.follow ? Follow() : Trace();
+      case Verb::kReplay:
+        return absl::InternalError("a replay asks no correlator");
     }
     return absl::InternalError("unknown command");
   }
@@ -181,12 +165,11 @@ class Run {
 
   absl::Status WriteNothingSeen() {
     ASSIGN_OR_RETURN(const v1::ListNodesResponse nodes, client_.ListNodes());
-    return Write(
-        NothingSeenText(nodes.nodes(), !command_.through.empty() || command_.window_seconds != 0));
+    return Write(NothingSeenText(nodes.nodes(), command_.through, command_.window_seconds));
   }
 
   absl::Status WriteJson(const google::protobuf::Message& message, JsonForm form) {
-    ASSIGN_OR_RETURN(const std::string text, Json(message, form));
+    ASSIGN_OR_RETURN(const std::string text, JsonText(message, form));
     return Write(text);
   }
 
@@ -208,8 +191,18 @@ class Run {
 
 int RunCommandLine(std::span<const char* const> arguments, const Surroundings& surroundings) {
   const absl::StatusOr<CommandLine> command = ParseCommandLine(arguments, surroundings.environment);
-  const absl::Status status =
-      command.ok() ? Run(*command, surroundings).Execute() : command.status();
+  absl::Status status = command.status();
+  if (command.ok()) {
+    status = command->verb == Verb::kReplay ? RunReplay(*command, surroundings)
+                                            : Run(*command, surroundings).Execute();
+  }
+  // Whatever else went wrong: an answer that nobody got is none.
+  if (!surroundings.output.flush().good()) {
+    surroundings.errors
+        << "audio-latency: the answer could not be written to standard output; make "
+           "room on the disk, or check what it is piped to\n";
+    return kExitServerError;
+  }
   if (status.ok()) {
     return kExitOk;
   }

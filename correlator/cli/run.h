@@ -14,6 +14,7 @@ namespace audio_latency::correlator {
 
 // Exit codes.
 inline constexpr int kExitOk = 0;
+// The server, a file or the output failed.
 inline constexpr int kExitServerError = 1;
 inline constexpr int kExitUsage = 2;
 
@@ -25,6 +26,8 @@ struct Surroundings {
   std::ostream& errors;
   // `watch` then draws over its last answer instead of writing below it.
   bool is_terminal = false;
+  // A long replay then tells how far it is.
+  bool errors_are_terminal = false;
 };
 
 // `arguments` is argv without the program; gives the exit code.

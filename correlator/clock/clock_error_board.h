@@ -15,7 +15,9 @@ namespace audio_latency::correlator {
 // Thread-safe; nobody waits.
 class ClockErrorBoard {
  public:
-  ClockErrorBoard() : bounds_ns_(std::make_unique<std::atomic<int64_t>[]>(kNodes)) {}
+  ClockErrorBoard()
+      : bounds_ns_(std::make_unique<std::atomic<int64_t>[]>(kNodes)),
+        own_clock_steps_ns_(std::make_unique<std::atomic<int64_t>[]>(kNodes)) {}
 
   // Bound of the error of the time of any of this node's events that may be in matching now.
   int64_t ErrorBoundNs(NodeId node) const {
@@ -25,10 +27,20 @@ class ClockErrorBoard {
     bounds_ns_[node].store(bound_ns, std::memory_order_relaxed);
   }
 
+  // For nodes whose times are their own clock's, only shifted (captures): its step, at least 1. Two
+  // times of that node are apart as they say, within the step. 0: the clock is followed, live.
+  int64_t OwnClockStepNs(NodeId node) const {
+    return own_clock_steps_ns_[node].load(std::memory_order_relaxed);
+  }
+  void SetOwnClockStep(NodeId node, int64_t step_ns) {
+    own_clock_steps_ns_[node].store(step_ns, std::memory_order_relaxed);
+  }
+
  private:
   static constexpr size_t kNodes = size_t{std::numeric_limits<NodeId>::max()} + 1;
 
   std::unique_ptr<std::atomic<int64_t>[]> bounds_ns_;
+  std::unique_ptr<std::atomic<int64_t>[]> own_clock_steps_ns_;
 };
 
 }  // namespace audio_latency::correlator

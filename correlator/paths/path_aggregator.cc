@@ -31,7 +31,10 @@ DelaySample PathAggregator::Delay(const MatchPoint& from, const MatchPoint& to) 
   DelaySample sample{.delay_ns = to.time_ns - from.time_ns};
   // Both times are rounded in the log, by half of its unit.
   sample.error_bound_ns = kLogTimeUnitNs;
-  if (from_node == to_node) {
+  const int64_t own_clock_step_ns = clock_errors_.OwnClockStepNs(from_node);
+  if (from_node == to_node && own_clock_step_ns > 0) {
+    sample.error_bound_ns += own_clock_step_ns;
+  } else if (from_node == to_node) {
     // One clock: only its rounding, and how fast the correlator's idea of it may move.
     sample.error_bound_ns +=
         wire::kTimeUnitNs +

@@ -87,9 +87,9 @@ class SnapshotQueryService final : public LatencyQueryService {
         return Status::OK;
       }
     }
-    return {
-        StatusCode::NOT_FOUND,
-        fmt::format("path \"{}\" was not seen; ListPaths tells those that were", request->path())};
+    return {StatusCode::NOT_FOUND,
+            fmt::format("path \"{}\" was not seen; the list of paths tells those that were",
+                        request->path())};
   }
 
   Status ListHops(ServerContext* /*context*/, const v1::ListHopsRequest* request,
@@ -250,10 +250,11 @@ class SnapshotQueryService final : public LatencyQueryService {
     }
     if (!request.path().empty()) {
       return {StatusCode::NOT_FOUND,
-              fmt::format("no match of path \"{}\" is known; ListPaths tells the paths",
+              fmt::format("no match of path \"{}\" is known; the list of paths tells their names",
                           request.path())};
     }
-    return {StatusCode::NOT_FOUND, "no match yet; ListNodes tells whether probes send anything"};
+    return {StatusCode::NOT_FOUND,
+            "no match yet; the list of nodes tells whether probes send anything"};
   }
 
   Status TooManyWatchers() const {

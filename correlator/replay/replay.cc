@@ -79,6 +79,7 @@ class ReplayImplementation final : public Replay {
     point.node = node;
     point.counts = nodes_.AddPoint(node, description);
     clock_errors_.Set(node, nodes_.ErrorBoundNs(node));
+    clock_errors_.SetOwnClockStep(node, nodes_.TimeResolutionNs(node));
     point.capture =
         SoftwareCapture::Create(config_, options_.max_flows_per_point,
                                 [this, id](const signature_event& event) { TakeEvent(id, event); });

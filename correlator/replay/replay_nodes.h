@@ -32,6 +32,7 @@ class ReplayNodes final : public NodeReader {
 
   PointCounts* AddPoint(NodeId node, const ObservationPoint& point);
   int64_t OffsetNs(NodeId node) const { return nodes_.at(node).clock_offset_ns; }
+  int64_t TimeResolutionNs(NodeId node) const { return nodes_.at(node).time_resolution_ns; }
   // The clock's error, and half of the times' resolution.
   int64_t ErrorBoundNs(NodeId node) const;
   void NotePacket(NodeId node, PointCounts* counts, int64_t time_ns,

@@ -7,16 +7,21 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 #include "common/status/status_macros.h"
 #include "tests/lab/demo/figures.h"
 #include "tests/lab/demo/live_view.h"
+#include "tests/lab/demo/permission.h"
 #include "tests/lab/demo/promises.h"
 #include "tests/lab/demo/publication.h"
+#include "tests/lab/demo/recording.h"
+#include "tests/lab/demo/replayed_demo.h"
 #include "tests/lab/demo/scenario.h"
 #include "tests/lab/lab.h"
 
@@ -26,6 +31,10 @@ namespace {
 struct DemoOptions {
   int seconds = 60;
   std::string folder = "build/demo";
+  // Where a recording of the run is put; empty: none is made.
+  std::string record_folder;
+  // What is replayed where eBPF is not allowed.
+  std::string recording_folder = "tests/data/demo";
 };
 
 void Say(const std::string& text) {
@@ -117,11 +126,19 @@ absl::StatusOr<int> RunDemo(const Lab& lab, const DemoOptions& options) {
       fmt::format("two calls of {} s: speech over TCP through a processor that holds it 40 ms, and "
                   "over RTP through a relay that holds it 15 ms",
                   options.seconds));
+  std::unique_ptr<Recorder> recorder;
+  if (!options.record_folder.empty()) {
+    ASSIGN_OR_RETURN(recorder, Recorder::Start(scenario->cluster(), options.record_folder));
+  }
   RETURN_IF_ERROR(scenario->StartCalls());
   RETURN_IF_ERROR(WatchCalls(scenario.get()));
   Say("the calls are over; waiting for the last matches");
   ASSIGN_OR_RETURN(const ScenarioResult result, scenario->FinishCalls());
   RETURN_IF_ERROR(KeepAnswers(scenario.get(), options.folder));
+  if (recorder != nullptr) {
+    RETURN_IF_ERROR(recorder->Finish(scenario->truths(), result, options.seconds));
+    Say(fmt::format("recorded: {}", options.record_folder));
+  }
 
   const int status = Summarise(result);
   Say("memory and processor time");
@@ -132,17 +149,51 @@ absl::StatusOr<int> RunDemo(const Lab& lab, const DemoOptions& options) {
   return status;
 }
 
+// Where the kernel does not let us watch: what was recorded where it did.
+absl::StatusOr<int> RunReplayed(const absl::Status& reason, const DemoOptions& options) {
+  Say(
+      fmt::format("{}: replaying a recording of the same calls instead (for the live demo: sudo "
+                  "make demo)",
+                  Message(reason)));
+  ASSIGN_OR_RETURN(const ScenarioResult result,
+                   ReplayRecording(options.recording_folder, options.folder));
+  const int status = Summarise(result);
+  Say(fmt::format("kept: {}/paths.json", options.folder));
+  Say("to ask further: build/bin/audio-latency replay tests/data/demo/*.pcap.gz --endpoints "
+      "tests/data/demo/endpoints.yaml");
+  return status;
+}
+
+// The process that was started; a signal handler can be told nothing.
+volatile pid_t demo_process = 0;
+
+// Ctrl-C reaches every process of the terminal; the first one speaks for all, and the kernel ends
+// the lab with it.
+void EndOnInterrupt(int /*signal*/) {
+  if (getpid() != demo_process) {
+    return;
+  }
+  constexpr std::string_view kLine = "demo: interrupted; everything it started is ended\n";
+  constexpr int kStatus = 128 + SIGINT;
+  // Nobody to tell: the end is the same.
+  _exit(write(STDERR_FILENO, kLine.data(), kLine.size()) < 0 ? EXIT_FAILURE : kStatus);
+}
+
 int Main(const DemoOptions& options) {
   const auto fail = [](const absl::Status& status) {
     std::fflush(stdout);
     fmt::print(stderr, "demo: {}\n", Message(status));
     return EXIT_FAILURE;
   };
-  if (geteuid() != 0) {
-    return fail(absl::PermissionDeniedError(
-        "root is needed to make network namespaces and load eBPF programs; run: sudo make demo"));
+  const absl::Status allowed = CheckPermissions();
+  if (!allowed.ok()) {
+    const absl::StatusOr<int> status = RunReplayed(allowed, options);
+    return status.ok() ? *status : fail(status.status());
   }
+  demo_process = getpid();
+  std::signal(SIGINT, EndOnInterrupt);
   const absl::StatusOr<int> status = Lab::Run([&](const Lab& lab) {
+    std::signal(SIGINT, SIG_DFL);
     const absl::StatusOr<int> result = RunDemo(lab, options);
     return result.ok() ? *result : fail(result.status());
   });
@@ -159,6 +210,10 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(5, 86400))
       ->capture_default_str();
   app.add_option("--output", options.folder, "folder for answers and logs")->capture_default_str();
+  app.add_option("--record", options.record_folder, "folder for a recording of the run");
+  app.add_option("--recording", options.recording_folder,
+                 "folder of the recording that is replayed where eBPF is not allowed")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return audio_latency::lab::Main(options);
 }

@@ -67,12 +67,11 @@ absl::Status Scenario::BuildCluster() {
 }
 
 absl::Status Scenario::StartCalls() {
-  std::vector<CallTruth> truths;
   for (const CallPlan& plan : plans_) {
     ASSIGN_OR_RETURN(CallTruth truth, MakeTruth(plan));
-    truths.push_back(std::move(truth));
+    truths_.push_back(std::move(truth));
   }
-  audit_.emplace(std::move(truths));
+  audit_.emplace(truths_);
   watcher_ = std::make_unique<MatchWatcher>(
       deployment_->stub(), [this](const audio_latency::v1::Trace& trace) { audit_->Add(trace); });
   for (const CallPlan& plan : plans_) {

@@ -45,6 +45,8 @@ class Scenario {
   // Waits for the last matches and ends the calls.
   absl::StatusOr<ScenarioResult> FinishCalls();
 
+  // What is known of the calls beforehand; once they are started.
+  const std::vector<CallTruth>& truths() const { return truths_; }
   Cluster& cluster() { return *cluster_; }
   Deployment& deployment() { return *deployment_; }
 
@@ -57,6 +59,7 @@ class Scenario {
   std::string log_folder_;
   std::unique_ptr<Cluster> cluster_;
   std::vector<CallPlan> plans_;
+  std::vector<CallTruth> truths_;
   std::unique_ptr<Deployment> deployment_;
   std::optional<MatchAudit> audit_;
   std::unique_ptr<MatchWatcher> watcher_;

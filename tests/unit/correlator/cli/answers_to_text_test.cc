@@ -108,19 +108,26 @@ TEST_CASE("a trace shows each point") {
 
 TEST_CASE("when there is nothing to show it is said what to do") {
   Answers answers;
-  CHECK(NothingSeenText({}, false).find("no probe is connected") != std::string::npos);
-  CHECK(NothingSeenText(answers.nodes.nodes(), false).find("15000 events came in") !=
+  CHECK(NothingSeenText({}, "", 0).find("no probe is connected") != std::string::npos);
+  CHECK(NothingSeenText(answers.nodes.nodes(), "", 0).find("15000 events came in") !=
         std::string::npos);
-  CHECK(NothingSeenText(answers.nodes.nodes(), true).find("--through") != std::string::npos);
+  CHECK(
+      NothingSeenText(answers.nodes.nodes(), "nosuch", 0) ==
+      "No audio went through 'nosuch'. `audio-latency hops` without --through shows the pods that "
+      "it went through.\n");
+  CHECK(NothingSeenText(answers.nodes.nodes(), "nosuch", 10).find("in the last 10 s") !=
+        std::string::npos);
+  CHECK(NothingSeenText(answers.nodes.nodes(), "", 10).find("Without --window") !=
+        std::string::npos);
   for (v1::Node& node : *answers.nodes.mutable_nodes()) {
     node.set_events(0);
   }
-  CHECK(NothingSeenText(answers.nodes.nodes(), false).find("3 probes are connected") !=
+  CHECK(NothingSeenText(answers.nodes.nodes(), "", 0).find("3 probes are connected") !=
         std::string::npos);
   for (v1::Node& node : *answers.nodes.mutable_nodes()) {
     node.set_connected(false);
   }
-  CHECK(NothingSeenText(answers.nodes.nodes(), true).find("no probe is connected") !=
+  CHECK(NothingSeenText(answers.nodes.nodes(), "nosuch", 0).find("no probe is connected") !=
         std::string::npos);
 }
 

@@ -48,6 +48,85 @@ TEST_CASE("each command is taken, with its options") {
   CHECK(Parse({"trace", "--follow"})->follow);
 }
 
+TEST_CASE("a replay's captures have names, times and options") {
+  const ReplayCommand replay = Parse({"replay",
+                                      "node-b=/x/relay.pcapng.gz",
+                                      "caller.pcap",
+                                      "--clock-offset",
+                                      "node-b=-1.5ms",
+                                      "--clock-error",
+                                      "caller=2us",
+                                      "--signature-algorithm",
+                                      "crc32",
+                                      "--signature-window-size",
+                                      "128",
+                                      "--signature-rate",
+                                      "512",
+                                      "--silence-threshold",
+                                      "0",
+                                      "--audio-ports",
+                                      "5004,7000-7010",
+                                      "--exclude-ports",
+                                      "9095",
+                                      "--match-window",
+                                      "3000",
+                                      "--endpoints",
+                                      "e.yaml"},
+                                     {{"SIGNATURE_SEED", "hush"}})
+                                   ->replay;
+  REQUIRE(replay.files.size() == 2);
+  CHECK(replay.files[0].node == "node-b");
+  CHECK(replay.files[0].path == "/x/relay.pcapng.gz");
+  CHECK(replay.files[0].clock_offset_ns == -1'500'000);
+  CHECK(replay.files[0].clock_error_ns == 0);
+  CHECK(replay.files[1].node == "caller");
+  CHECK(replay.files[1].clock_error_ns == 2000);
+  CHECK(replay.options.signature.algorithm == "crc32");
+  CHECK(replay.options.signature.window_size_bytes == 128);
+  CHECK(replay.options.signature.rate_bytes == 512);
+  CHECK(replay.options.signature.seed_text == "hush");
+  CHECK(replay.options.silence_threshold == 0);
+  CHECK(replay.options.audio_ports.Contains(7005));
+  CHECK(replay.options.excluded_ports.Contains(9095));
+  CHECK(replay.options.matcher.decision.window_ns == 3'000'000'000);
+  CHECK(replay.endpoints_file == "e.yaml");
+  CHECK(replay.paths);
+  CHECK(replay.hops);
+  CHECK_FALSE(replay.matches);
+  const ReplayCommand events = Parse({"replay", "-", "--events", "--seed", "x"})->replay;
+  CHECK(events.files[0].node == "stdin");
+  CHECK(events.events);
+  CHECK_FALSE(events.paths);
+  CHECK(events.options.signature.seed_text == "x");
+}
+
+TEST_CASE("a replay that cannot be meant so is refused in one line") {
+  CHECK(Mentions(Error({"replay"}), "files"));
+  CHECK(Mentions(Error({"replay", "a/eth0.pcap", "b/eth0.pcap"}), "would both be called 'eth0'"));
+  CHECK(Parse({"replay", "n=a/eth0.pcap", "n=b/eth0.pcap"}).ok());
+  CHECK(Mentions(Error({"replay", "x=-", "y=-"}), "once"));
+  CHECK(Mentions(Error({"replay", "x="}), "names no file"));
+  CHECK(Mentions(Error({"replay", "a.pcap", "--clock-offset", "b=1"}), "there are a"));
+  for (const char* bad : {"a", "a=", "a=soon", "a=1h", "a=1e9", "a=99999999999999999999"}) {
+    CHECK(Mentions(Error({"replay", "a.pcap", "--clock-offset", bad}), "NAME=SECONDS"));
+  }
+  CHECK(Mentions(Error({"replay", "a.pcap", "--clock-error", "a=-1"}), "NAME=SECONDS"));
+  CHECK(Mentions(Error({"replay", "a.pcap", "--audio-ports", "0"}), "--audio-ports"));
+  CHECK(Mentions(Error({"replay", "a.pcap", "--match-window", "1"}), "--match-window"));
+}
+
+TEST_CASE("seconds are exact") {
+  CHECK(ParseSeconds("1700000000.123456789") == 1'700'000'000'123'456'789);
+  CHECK(ParseSeconds("-0.25") == -250'000'000);
+  CHECK(ParseSeconds("+3s") == 3'000'000'000);
+  CHECK(ParseSeconds("12.5ms") == 12'500'000);
+  CHECK(ParseSeconds(".5us") == 500);
+  CHECK(ParseSeconds("7ns") == 7);
+  for (const char* bad : {"", "-", ".", "s", "1.2.3", "1 s", "0x1", "1.1234567891"}) {
+    CHECK_FALSE(ParseSeconds(bad).has_value());
+  }
+}
+
 TEST_CASE("the server is flag, environment, default") {
   CHECK(Parse({"paths"})->server == "localhost:9095");
   CHECK(Parse({"paths"}, {{"AUDIO_LATENCY_SERVER", "a:1"}})->server == "a:1");
@@ -59,7 +138,7 @@ TEST_CASE("the server is flag, environment, default") {
 }
 
 TEST_CASE("what is not understood is told, with the nearest that is") {
-  CHECK(Mentions(Error({}), "paths, hops, nodes, watch or trace"));
+  CHECK(Mentions(Error({}), "paths, hops, nodes, watch, trace or replay"));
   CHECK(Mentions(Error({"pahts"}), "did you mean paths?"));
   CHECK(Mentions(Error({"paths", "--windwo=10"}), "did you mean --window?"));
   CHECK(Mentions(Error({"frobnicate"}), "frobnicate"));
@@ -71,6 +150,8 @@ TEST_CASE("what is not understood is told, with the nearest that is") {
   CHECK(Mentions(Error({"watch", "--interval", "99"}), "99"));
   CHECK(Mentions(Error({"trace", "1", "--path", "a"}), "not both"));
   CHECK(Mentions(Error({"trace", "1", "--follow"}), "leave out"));
+  CHECK(Mentions(Error({"trace", "--count", "3"}), "--count needs --follow"));
+  CHECK(Mentions(Error({"replay", "a.pcap", "--macth-window=1"}), "did you mean --match-window?"));
 }
 
 TEST_CASE("help and version are texts to show") {

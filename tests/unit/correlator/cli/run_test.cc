@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/unit/correlator/cli/cli_runner.h"
@@ -98,7 +99,7 @@ TEST_CASE("through and window are asked of the server") {
   CHECK(Mentions(RunCli(server.address(), {"paths", "--through", "egress-3"}).output, "egress"));
   const CliRun nobody = RunCli(server.address(), {"hops", "--through", "nobody"});
   CHECK(nobody.exit_code == kExitOk);
-  CHECK(Mentions(nobody.output, "Nothing matches --through"));
+  CHECK(Mentions(nobody.output, "No audio went through 'nobody'"));
 }
 
 TEST_CASE("an empty correlator says what to do") {
@@ -115,6 +116,37 @@ void CheckOneLine(const CliRun& run) {
   CHECK(run.output.empty());
   CHECK(run.errors.find("audio-latency: ") == 0);
   CHECK(std::count(run.errors.begin(), run.errors.end(), '\n') == 1);
+}
+
+TEST_CASE("errors speak of what the user asked, not of calls") {
+  TestServer server;
+  for (const std::vector<const char*>& arguments :
+       {std::vector<const char*>{"trace"}, {"trace", "--path", "a > b"}, {"trace", "12"}}) {
+    const CliRun run = RunCli(server.address(), arguments);
+    CHECK(run.exit_code == kExitServerError);
+    CheckOneLine(run);
+    for (const char* call : {"ListPaths", "ListNodes", "TraceSignature"}) {
+      CHECK_FALSE(Mentions(run.errors, call));
+    }
+  }
+}
+
+TEST_CASE("an answer that cannot be written is an error") {
+  TestServer server;
+  server.FillWithThreeNodes();
+  const std::map<std::string, std::string> environment = {
+      {"AUDIO_LATENCY_SERVER", server.address()}};
+  const ManualClock realtime;
+  for (const char* command : {"paths", "hops", "nodes", "trace"}) {
+    std::ofstream full("/dev/full");
+    std::ostringstream errors;
+    const char* const arguments[] = {command};
+    CHECK(RunCommandLine(arguments, {.environment = environment,
+                                     .realtime = realtime,
+                                     .output = full,
+                                     .errors = errors}) == kExitServerError);
+    CHECK(Mentions(errors.str(), "could not be written"));
+  }
 }
 
 TEST_CASE("an error is one line and an exit code") {

@@ -1,0 +1,186 @@
+#include "correlator/cli/run_replay.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/status/status_macros.h"
+#include "correlator/cli/answers_to_text.h"
+#include "correlator/cli/captures_to_text.h"
+#include "correlator/cli/human_units.h"
+#include "correlator/cli/json_text.h"
+#include "correlator/cli/replay_lines.h"
+#include "correlator/endpoints/endpoint_directory.h"
+#include "correlator/query/latency_service.h"
+#include "correlator/replay/file_replay.h"
+#include "correlator/replay/replay.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+constexpr int64_t kProgressPeriodNs = 500'000'000;
+
+// "[12 %] 123456 packets", over itself on a terminal.
+class ProgressLine {
+ public:
+  explicit ProgressLine(const Surroundings& surroundings, bool is_asked_for)
+      : surroundings_(surroundings),
+        is_on_(is_asked_for || surroundings.errors_are_terminal),
+        next_ns_(surroundings.realtime.NowNs() + kProgressPeriodNs) {}
+
+  void Show(const ReplayProgress& progress) {
+    const int64_t now_ns = surroundings_.realtime.NowNs();
+    if (!is_on_ || now_ns < next_ns_) {
+      return;
+    }
+    next_ns_ = now_ns + kProgressPeriodNs;
+    const std::string share =
+        progress.bytes == 0
+            ? ""
+            : fmt::format("{:.0f} %, ", 100.0 * static_cast<double>(progress.bytes_read) /
+                                            static_cast<double>(progress.bytes));
+    surroundings_.errors << fmt::format(
+        "{}audio-latency: replayed {}{} packets{}", surroundings_.errors_are_terminal ? "\r" : "",
+        share, progress.packets, surroundings_.errors_are_terminal ? "\x1b[K" : "\n");
+    surroundings_.errors.flush();
+    is_shown_ = true;
+  }
+
+  // Takes the line away again.
+  void End() {
+    if (is_shown_ && surroundings_.errors_are_terminal) {
+      surroundings_.errors << "\r\x1b[K" << std::flush;
+    }
+  }
+
+ private:
+  const Surroundings& surroundings_;
+  const bool is_on_;
+  int64_t next_ns_;
+  bool is_shown_ = false;
+};
+
+// All answers in one object: {"paths": …, "hops": …, "nodes": …}.
+std::string Join(const std::vector<std::string>& objects) {
+  std::string joined;
+  for (const std::string& object : objects) {
+    const size_t begin = object.find('{') + 1;
+    const size_t end = object.find_last_not_of(" \n", object.rfind('}') - 1) + 1;
+    joined += (joined.empty() ? "{" : ",") + object.substr(begin, end - begin);
+  }
+  return joined + "\n}\n";
+}
+
+// What a correlator would answer, from the same code.
+struct Answers {
+  v1::ListPathsResponse paths;
+  v1::ListHopsResponse hops;
+  v1::ListNodesResponse nodes;
+};
+
+Answers Ask(Replay* replay) {
+  const auto service = MakeLatencyService({.paths = replay->paths(),
+                                           .nodes = replay->nodes(),
+                                           .flows = replay->flows(),
+                                           .monotonic = replay->clock(),
+                                           .realtime = replay->clock()});
+  Answers answers;
+  const v1::ListPathsRequest paths;
+  const v1::ListHopsRequest hops;
+  const v1::ListNodesRequest nodes;
+  service->ListPaths(nullptr, &paths, &answers.paths);
+  service->ListHops(nullptr, &hops, &answers.hops);
+  service->ListNodes(nullptr, &nodes, &answers.nodes);
+  return answers;
+}
+
+absl::StatusOr<std::string> AnswersJson(const ReplayCommand& replay, const Answers& answers) {
+  ASSIGN_OR_RETURN(std::string paths, JsonText(answers.paths, JsonForm::kIndented));
+  ASSIGN_OR_RETURN(std::string hops, JsonText(answers.hops, JsonForm::kIndented));
+  ASSIGN_OR_RETURN(std::string nodes, JsonText(answers.nodes, JsonForm::kIndented));
+  if (replay.paths && replay.hops) {
+    return Join({std::move(paths), std::move(hops), std::move(nodes)});
+  }
+  return replay.paths ? paths : hops;
+}
+
+std::string AnswersText(const ReplayCommand& replay, const Answers& answers,
+                        std::span<const CaptureOutcome> outcomes,
+                        const Replay::Counters& counters) {
+  std::string text = CapturesText(outcomes, answers.nodes.nodes()) + "\n";
+  if (answers.paths.paths().empty() && answers.hops.hops().empty()) {
+    return text + NothingReplayedText(counters);
+  }
+  if (replay.paths) {
+    text +=
+        answers.paths.paths().empty() ? "No path is whole.\n" : PathsText(answers.paths.paths());
+  }
+  if (replay.paths && replay.hops) {
+    text += "\n";
+  }
+  if (replay.hops) {
+    text += HopsText(answers.hops.hops());
+  }
+  return text;
+}
+
+void WriteLines(const std::string& text, std::ostream* errors) {
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    *errors << "audio-latency: " << text.substr(begin, end - begin) << '\n';
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+
+absl::Status RunReplay(const CommandLine& command, const Surroundings& surroundings) {
+  const ReplayCommand& asked = command.replay;
+  std::unique_ptr<EndpointDirectory> directory = MakeEmptyDirectory();
+  if (!asked.endpoints_file.empty()) {
+    ASSIGN_OR_RETURN(directory, LoadEndpointFile(asked.endpoints_file));
+  }
+  ReplayLines lines({.events = asked.events, .matches = asked.matches, .as_json = command.as_json},
+                    &surroundings.output);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Replay> replay,
+                   Replay::Create(asked.options, *directory, &lines));
+  lines.SetReplay(replay.get());
+
+  ProgressLine progress(surroundings, asked.progress);
+  const std::vector<CaptureOutcome> outcomes = ReplayFiles(
+      asked.files, replay.get(), [&](const ReplayProgress& so_far) { progress.Show(so_far); });
+  progress.End();
+
+  if (asked.paths || asked.hops) {
+    const Answers answers = Ask(replay.get());
+    std::string text;
+    if (command.as_json) {
+      ASSIGN_OR_RETURN(text, AnswersJson(asked, answers));
+    } else {
+      text = AnswersText(asked, answers, outcomes, replay->counters());
+    }
+    surroundings.output << text;
+  }
+  surroundings.output.flush();
+  WriteLines(RemarksText(outcomes, replay->counters()), &surroundings.errors);
+  size_t damaged = 0;
+  std::string problems;
+  for (const CaptureOutcome& outcome : outcomes) {
+    if (!outcome.problem.ok()) {
+      ++damaged;
+      problems += fmt::format("{} ({} packets were read before)\n", Message(outcome.problem),
+                              outcome.packets);
+    }
+  }
+  WriteLines(problems, &surroundings.errors);
+  return damaged == 0
+             ? absl::OkStatus()
+             : absl::DataLossError(fmt::format(
+                   "{} of {} captures could not be read to the end; the answer is of the rest",
+                   damaged, outcomes.size()));
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,58 @@
+// Capture files through the chain: one after another in time, whatever file a packet is in.
+
+#ifndef CORRELATOR_REPLAY_FILE_REPLAY_H_
+#define CORRELATOR_REPLAY_FILE_REPLAY_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "correlator/replay/replay.h"
+
+namespace audio_latency::correlator {
+
+struct CaptureFile {
+  // "-" is standard input.
+  std::string path;
+  // Files of one node share a clock.
+  std::string node;
+  // As in ObservationPoint.
+  int64_t clock_offset_ns = 0;
+  int64_t clock_error_ns = 0;
+};
+
+// The file's name without folder and without .gz, .pcap, .pcapng, .cap: a node's name where the
+// user gives none. "stdin" for "-".
+std::string NodeNameOf(const std::string& path);
+
+struct CaptureOutcome {
+  CaptureFile file;
+  uint64_t packets = 0;
+  // Unix time on the common clock; 0 without packets.
+  int64_t first_ns = 0;
+  int64_t last_ns = 0;
+  // Packets without a time, which were passed over.
+  uint64_t untimed_packets = 0;
+  // Why the file could not be read to its end; what came before is in the answers.
+  absl::Status problem;
+};
+
+struct ReplayProgress {
+  uint64_t packets = 0;
+  // Of all files as they are stored. 0: a size is not known.
+  uint64_t bytes_read = 0;
+  uint64_t bytes = 0;
+};
+
+// Replays all files to their ends and finishes `replay`. The answers do not depend on the order of
+// `files`. `on_progress` is called now and then, by a count of packets. Outcomes are in the order
+// of node, then path.
+std::vector<CaptureOutcome> ReplayFiles(
+    std::vector<CaptureFile> files, Replay* replay,
+    const std::function<void(const ReplayProgress&)>& on_progress);
+
+}  // namespace audio_latency::correlator
+
+#endif  // CORRELATOR_REPLAY_FILE_REPLAY_H_
