@@ -1,0 +1,206 @@
+// Writes the fuzzers' first inputs: FOLDER/<fuzzer>/<name>, in the formats that each fuzzer's file
+// describes. They are made, not kept, so that they follow the formats.
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/wire/event_columns.h"
+#include "tests/bpf/support/frame_builder.h"
+#include "tests/bpf/support/tunnel_builder.h"
+#include "tests/unit/common/wire/random_events.h"
+#include "tests/unit/correlator/ingest/batches.h"
+
+namespace audio_latency::fuzz {
+namespace {
+
+using testing::Bytes;
+using testing::FrameOptions;
+
+class Seeds {
+ public:
+  explicit Seeds(std::string folder) : folder_(std::move(folder)) {}
+
+  void Write(const std::string& fuzzer, const std::string& name, std::string_view bytes) {
+    const std::string folder = folder_ + "/" + fuzzer;
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder + "/" + name, std::ios::binary) << bytes;
+  }
+
+ private:
+  const std::string folder_;
+};
+
+std::string Word(size_t value) {
+  return {static_cast<char>(value & 0xff), static_cast<char>(value >> 8 & 0xff)};
+}
+
+std::string Text(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
+
+// As TakeConfig reads it: window of 64 bytes, an anchor in 32 bytes, silence from 0.
+std::string Config(char algorithm) {
+  return Word(64 - 16) + std::string(2, '\0') + algorithm + '\x2a';
+}
+
+Bytes Audio(size_t count, uint32_t seed) { return testing::RandomBytes(count, seed); }
+
+Bytes Rtp(size_t payload_bytes, uint16_t sequence) {
+  testing::RtpOptions rtp;
+  rtp.sequence = sequence;
+  rtp.timestamp = sequence * 160u;
+  return testing::RtpPacket(Audio(payload_bytes, sequence), rtp);
+}
+
+void WritePackets(Seeds* seeds) {
+  std::vector<std::pair<std::string, std::vector<Bytes>>> cases;
+  FrameOptions ipv6;
+  ipv6.ipv6 = true;
+  ipv6.ipv6_extensions = {{0, Bytes(6)}, {60, Bytes(6)}};
+  FrameOptions tagged;
+  tagged.vlan_tags = {100, 200};
+  tagged.ipv4_options = Bytes(8, 1);
+  FrameOptions fragment;
+  fragment.ipv4_fragment_field = 0x2000;
+  FrameOptions syn;
+  syn.tcp_flags = 0x02;
+  FrameOptions second;
+  second.sequence = 1001 + 300;
+  FrameOptions first;
+  first.sequence = 1001;
+  cases.push_back({"tcp",
+                   {testing::TcpFrame({}, syn), testing::TcpFrame(Audio(300, 1), first),
+                    testing::TcpFrame(Audio(300, 2), second)}});
+  cases.push_back({"tcp_ipv6", {testing::TcpFrame(Audio(500, 3), ipv6)}});
+  cases.push_back({"tcp_vlan", {testing::TcpFrame(Audio(200, 4), tagged)}});
+  cases.push_back({"fragment", {testing::UdpFrame(Audio(200, 5), fragment)}});
+  cases.push_back({"udp", {testing::UdpFrame(Audio(200, 6))}});
+  std::vector<Bytes> rtp;
+  std::vector<Bytes> rtp_ipv6;
+  for (uint16_t sequence = 65534; sequence != 3; ++sequence) {
+    rtp.push_back(testing::UdpFrame(Rtp(160, sequence)));
+    rtp_ipv6.push_back(testing::UdpFrame(Rtp(80, sequence), ipv6));
+  }
+  cases.push_back({"rtp", rtp});
+  cases.push_back({"rtp_ipv6", rtp_ipv6});
+  for (const testing::Tunnel& tunnel : testing::Tunnels()) {
+    cases.push_back({"tunnel_" + std::to_string(cases.size()),
+                     {testing::TunnelFrame(tunnel, testing::UdpFrame(Rtp(160, 1)), {}),
+                      testing::TunnelFrame(tunnel, testing::UdpFrame(Rtp(160, 2)), {})}});
+  }
+  for (const auto& [name, frames] : cases) {
+    std::string ethernet = Config('\0') + '\x04';
+    std::string ip = Config('\1') + '\x04';
+    for (const Bytes& frame : frames) {
+      ethernet += '\0' + Word(frame.size()) + Text(frame);
+      ip += '\x03' + Word(frame.size() - 14) + Text(frame).substr(14);
+    }
+    seeds->Write("packet", name, ethernet);
+    seeds->Write("packet", name + "_without_ethernet", ip);
+  }
+}
+
+void WriteTcp(Seeds* seeds) {
+  const std::string kinds[] = {std::string(1, '\0'), std::string(1, '\1'), std::string(1, '\2')};
+  for (size_t kind = 0; kind < 3; ++kind) {
+    const std::string head = Config(static_cast<char>(kind)) + static_cast<char>(kind) + '\1' +
+                             std::string("\xf0\xff\xff\xff", 4) + kinds[kind] + Word(4000) +
+                             (kind == 2 ? Text(Audio(4000, 7)) : "");
+    std::string in_order = head;
+    std::string mixed = head;
+    for (int i = 0; i < 12; ++i) {
+      in_order += '\0' + Word(333);
+      mixed += static_cast<char>(i % 3) + Word(200 + 37 * i) + (i % 3 != 0 ? Word(90 * i) : "");
+    }
+    seeds->Write("tcp", "in_order_" + std::to_string(kind), in_order);
+    seeds->Write("tcp", "mixed_" + std::to_string(kind), mixed);
+  }
+}
+
+void WriteRtp(Seeds* seeds) {
+  for (const size_t payload_bytes : {0, 20, 160, 960}) {
+    std::string text = Config('\0') + "SSRC" + Word(65530) + '\0' + Word(77);
+    for (int packet = 0; packet < 12; ++packet) {
+      text += static_cast<char>(packet * 23) + Word(payload_bytes) +
+              Text(Audio(payload_bytes, static_cast<uint32_t>(packet)));
+    }
+    seeds->Write("rtp", std::to_string(payload_bytes), text);
+  }
+}
+
+void WriteWire(Seeds* seeds) {
+  std::mt19937_64 random(1);
+  std::vector<wire::TestBatch> batches = {wire::TcpTraffic(3, 640, 256, 300'000'000, &random),
+                                          wire::RtpTraffic(3, 300'000'000, &random)};
+  for (int i = 0; i < 10; ++i) {
+    batches.push_back(wire::RandomBatch(&random, 20, 5));
+  }
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const wire::TestBatch& batch = batches[i];
+    v1::EventColumns columns;
+    if (!wire::Encode(batch.events, batch.flow_ids, batch.flow_is_rtp, &columns).ok()) {
+      continue;
+    }
+    std::string kinds(8, '\0');
+    for (size_t flow = 0; flow < batch.flow_is_rtp.size() && flow < 64; ++flow) {
+      kinds[flow / 8] = static_cast<char>(kinds[flow / 8] | batch.flow_is_rtp[flow] << (flow % 8));
+    }
+    seeds->Write("wire", std::to_string(i), kinds + columns.SerializeAsString());
+  }
+}
+
+void WriteSession(Seeds* seeds) {
+  const auto framed = [](const v1::StreamRequest& request) {
+    const std::string bytes = request.SerializeAsString();
+    return Word(bytes.size()) + bytes;
+  };
+  v1::StreamRequest hello;
+  *hello.mutable_hello() = correlator::MakeHello("node-a", "1");
+  std::string batches;
+  for (uint64_t number = 1; number <= 4; ++number) {
+    v1::StreamRequest request;
+    *request.mutable_event_batch() = correlator::MakeBatch(number, {number, 7});
+    correlator::AddEvents({number * 100, number * 100 + 1}, 7, request.mutable_event_batch());
+    v1::DropCount* const drop = request.mutable_event_batch()->add_drops();
+    drop->set_cause("ring_full");
+    drop->set_count(number);
+    batches += framed(request);
+  }
+  v1::StreamRequest clock;
+  clock.mutable_clock_request()->set_sequence(1);
+  clock.mutable_clock_request()->set_probe_send_time_ns(1'000'000);
+  clock.mutable_clock_request()->mutable_previous()->set_probe_send_time_ns(500'000);
+  seeds->Write("session", "hello", '\0' + framed(hello) + batches);
+  seeds->Write("session", "batches", '\1' + batches);
+  seeds->Write("session", "clock", '\1' + framed(clock) + batches);
+}
+
+void WriteConfig(Seeds* seeds) {
+  seeds->Write("config", "endpoints",
+               "\1endpoints:\n  - address: 10.0.1.5\n    pod: ingress-1\n    namespace: voice\n"
+               "    workload: ingress\n    node: node-a\n  - address: fd00::5\n    pod: p\n");
+  seeds->Write(
+      "config", "options",
+      std::string(1, '\0') + "text: abc\nflag: true\nnumber: 7\nchoice: two\nlist: [a, b]\n");
+  seeds->Write("config", "anchors", "\1endpoints: &a\n  - <<: *a\n  - {address: '::1', pod: x}\n");
+}
+
+}  // namespace
+}  // namespace audio_latency::fuzz
+
+int main(int argc, char** argv) {
+  using namespace audio_latency::fuzz;
+  if (argc != 2) {
+    return 1;
+  }
+  Seeds seeds(argv[1]);
+  WritePackets(&seeds);
+  WriteTcp(&seeds);
+  WriteRtp(&seeds);
+  WriteWire(&seeds);
+  WriteSession(&seeds);
+  WriteConfig(&seeds);
+  return 0;
+}
