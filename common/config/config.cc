@@ -12,6 +12,7 @@
 
 #include "common/config/edit_distance.h"
 #include "common/config/option.h"
+#include "common/config/text.h"
 #include "common/status/status_macros.h"
 #include "common/version/version.h"
 
@@ -396,7 +397,11 @@ void ConfigParser::AddCustom(std::string_view name, std::string_view help,
 
 absl::StatusOr<ConfigParser::Outcome> ConfigParser::Parse(
     std::span<const char* const> arguments, const std::map<std::string, std::string>& environment) {
-  return implementation_->Parse(arguments, environment);
+  absl::StatusOr<Outcome> outcome = implementation_->Parse(arguments, environment);
+  if (!outcome.ok()) {
+    return absl::Status(outcome.status().code(), OneLine(Message(outcome.status())));
+  }
+  return outcome;
 }
 
 const std::vector<std::string>& ConfigParser::warnings() const {

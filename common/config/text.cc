@@ -1,5 +1,7 @@
 #include "common/config/text.h"
 
+#include <fmt/format.h>
+
 namespace audio_latency {
 
 std::string_view TrimBlanks(std::string_view text) {
@@ -22,6 +24,21 @@ std::vector<std::string_view> SplitList(std::string_view text) {
     text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
   }
   return items;
+}
+
+std::string OneLine(std::string_view text) {
+  constexpr unsigned char kFirstPrintable = 0x20;
+  constexpr unsigned char kDelete = 0x7f;
+  std::string line;
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte < kFirstPrintable || byte == kDelete) {
+      line += fmt::format("\\x{:02x}", byte);
+    } else {
+      line.push_back(character);
+    }
+  }
+  return line;
 }
 
 }  // namespace audio_latency

@@ -1,8 +1,9 @@
-// Lists in the texts of options.
+// The texts of options: lists in them, and what is said of them.
 
 #ifndef COMMON_CONFIG_TEXT_H_
 #define COMMON_CONFIG_TEXT_H_
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,10 @@ std::string_view TrimBlanks(std::string_view text);
 
 // The items of a comma list, trimmed; empty items are left out. They point into `text`.
 std::vector<std::string_view> SplitList(std::string_view text);
+
+// For messages: every control character as \xNN, so that what a file holds cannot break a line of
+// the log or colour a terminal.
+std::string OneLine(std::string_view text);
 
 }  // namespace audio_latency
 

@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "common/config/config.h"
+#include "common/config/text.h"
 #include "common/status/status_macros.h"
 #include "correlator/endpoints/endpoint_directory.h"
 #include "fmt/format.h"
@@ -43,7 +44,7 @@ class FileDirectory final : public EndpointDirectory {
 int LineOf(const YAML::Node& node) { return node.Mark().line + 1; }
 
 absl::Status ErrorAt(const std::string& path, int line, const std::string& what) {
-  return absl::InvalidArgumentError(fmt::format("{}:{}: {}", path, line, what));
+  return absl::InvalidArgumentError(fmt::format("{}:{}: {}", path, line, OneLine(what)));
 }
 
 absl::Status UnknownKey(const std::string& path, const YAML::Node& key,

@@ -50,7 +50,11 @@ void Run(fuzz::Input input) {
                   {.max_probes = 4, .max_flows = kMaxFlows / 2});
   const SignatureParameters parameters;
   ProbeSession session(&nodes, &parameters);
-  const EndStream end_stream = [](const absl::Status& why) { FUZZ_CHECK(!why.ok()); };
+  bool has_ended = false;
+  const EndStream end_stream = [&has_ended](const absl::Status& why) {
+    FUZZ_CHECK(!why.ok());
+    has_ended = true;
+  };
 
   bool is_greeted = (input.Byte() & 1) != 0;
   if (is_greeted) {
@@ -61,7 +65,7 @@ void Run(fuzz::Input input) {
     FUZZ_CHECK(replies.welcome_acknowledging == 0u);
   }
   uint64_t acknowledged = 0;
-  while (!input.empty()) {
+  while (!input.empty() && !has_ended) {
     const uint16_t length = input.Word();
     const std::span<const uint8_t> bytes = input.Bytes(length);
     v1::StreamRequest request;
@@ -72,7 +76,7 @@ void Run(fuzz::Input input) {
     const absl::Status status = session.Take(request, monotonic.NowNs(), end_stream, &replies);
     is_greeted |= status.ok() && replies.welcome_acknowledging.has_value();
     FUZZ_CHECK(is_greeted || !status.ok());
-    if (replies.acknowledge.has_value()) {
+    if (replies.acknowledge.has_value() && !has_ended) {
       FUZZ_CHECK(*replies.acknowledge >= acknowledged);
       acknowledged = *replies.acknowledge;
     }

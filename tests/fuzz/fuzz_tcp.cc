@@ -119,7 +119,7 @@ void Run(Input input) {
     next = std::max(next, from + bytes);
   }
 
-  const testing::Signatures reference = testing::ReferenceSignatures({stream.data(), next}, config);
+  const testing::Signatures reference = Expected({stream.data(), next}, config);
   std::map<uint32_t, uint64_t> signed_windows;
   for (const signature_event& event : capture.events()) {
     const uint32_t offset = event.position - first_sequence;

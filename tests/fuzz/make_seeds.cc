@@ -133,7 +133,7 @@ void WriteRtp(Seeds* seeds) {
 void WriteWire(Seeds* seeds) {
   std::mt19937_64 random(1);
   std::vector<wire::TestBatch> batches = {wire::TcpTraffic(3, 640, 256, 300'000'000, &random),
-                                          wire::RtpTraffic(3, 300'000'000, &random)};
+                                          wire::RtpTraffic(3, 256, 300'000'000, &random)};
   for (int i = 0; i < 10; ++i) {
     batches.push_back(wire::RandomBatch(&random, 20, 5));
   }

@@ -152,6 +152,12 @@ TEST_CASE("a bad file is told, with its line") {
   CHECK(Options().FileError("") == "no error");
 }
 
+TEST_CASE("an error is one line, whatever the file holds") {
+  const std::string error = Options().FileError("\"a\\nb\": 1\n");
+  CHECK(error.find("a\\x0ab") != std::string::npos);
+  CHECK(error.find('\n') == std::string::npos);
+}
+
 TEST_CASE("lists are commas or YAML lists") {
   Options by_flag;
   REQUIRE(by_flag.Parse({"--audio-ports", " 8080, 8081,,9000 "}).ok());

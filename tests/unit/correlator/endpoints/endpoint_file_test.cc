@@ -95,6 +95,12 @@ TEST_CASE("What is wrong in an endpoint file is told with its line") {
   CHECK_THAT(ErrorOf("- a\n"), StartsWith("1: "));
 }
 
+TEST_CASE("What is wrong is told in one line, whatever the file holds") {
+  const std::string message = ErrorOf("\"a\\nb\\e[31m\": x\n");
+  CHECK_THAT(message, Contains("a\\x0ab\\x1b[31m"));
+  CHECK_THAT(message, !Contains("\n"));
+}
+
 TEST_CASE("An endpoint file that is not there is told by name") {
   const auto directory = LoadEndpointFile("/nonexistent/endpoints.yaml");
   REQUIRE_FALSE(directory.ok());
