@@ -1,7 +1,8 @@
 // Packets as they may come from any network: raw frames of any bytes, one after the other, through
 // the parser and all that follows it.
 //
-// Input: a configuration, then per packet: flags (direction, link layer), length, bytes.
+// Input: a configuration, then per packet: flags, length, bytes. The flags tell direction, link
+// layer, and whether segmentation offload has put several datagrams into it.
 
 #include <cstring>
 #include <vector>
@@ -15,11 +16,14 @@ namespace {
 
 constexpr uint8_t kEgress = 1;
 constexpr uint8_t kNoEthernet = 2;
+constexpr uint8_t kSegments = 4;
 
 void Run(Input input) {
-  const capture_config config = TakeConfig(&input);
+  capture_config config = TakeConfig(&input);
+  const uint8_t surroundings = input.Byte();
   // Small enough that flows go and come again.
-  const size_t max_flows = 1 + input.Byte() % 8;
+  const size_t max_flows = 1 + surroundings % 8;
+  config.detect_cadence = surroundings >> 7;
   CaptureFixture capture(config, max_flows);
   CaptureFixture again(config, max_flows);
   while (!input.empty()) {
@@ -28,6 +32,7 @@ void Run(Input input) {
         (flags & kEgress) != 0 ? CAPTURE_DIRECTION_EGRESS : CAPTURE_DIRECTION_INGRESS;
     PacketForm form;
     form.link_layer = (flags & kNoEthernet) != 0 ? CAPTURE_LINK_IP : CAPTURE_LINK_ETHERNET;
+    form.segment_bytes = (flags & kSegments) != 0 ? 1 + 8u * input.Byte() : 0;
     const uint16_t length = input.Word();
     const std::span<const uint8_t> frame = input.Bytes(length);
     capture.Packet(frame, direction, form);

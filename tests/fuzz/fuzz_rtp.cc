@@ -1,5 +1,6 @@
 // RTP as senders and relays write it: one stream of payloads in two flows, whose headers have
-// nothing in common. Both must give the same signatures, and the fields that were written.
+// nothing in common, and in a third that puts two payloads into one packet. All must give the same
+// signatures, those that a second, plain implementation signs, and the fields that were written.
 //
 // Input: a configuration, both flows' first sequence numbers, then per packet: flags, lengths of
 // what the header carries, payload. Some packets are sent with bytes of their header turned over:
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "tests/bpf/support/frame_builder.h"
+#include "tests/bpf/support/reference_signer.h"
 #include "tests/fuzz/capture_fixture.h"
 #include "tests/fuzz/check.h"
 #include "tests/fuzz/input.h"
@@ -20,7 +22,7 @@ using testing::FrameOptions;
 using testing::RtpOptions;
 
 constexpr uint8_t kFirstDynamicPayloadType = 96;
-constexpr size_t kMostPayloadBytes = 1200;
+constexpr size_t kMostPayloadBytes = 1000;
 
 // The one event that each accepted packet has.
 const signature_event* PacketEvent(std::span<const signature_event> events) {
@@ -34,6 +36,15 @@ const signature_event* PacketEvent(std::span<const signature_event> events) {
   return found;
 }
 
+// The content signatures among them, in order.
+void AddContent(std::span<const signature_event> events, std::vector<uint64_t>* signatures) {
+  for (const signature_event& event : events) {
+    if (event.kind == CAPTURE_SIGNATURE_RTP_CONTENT) {
+      signatures->push_back(event.signature);
+    }
+  }
+}
+
 void CheckFields(const signature_event& event, const RtpOptions& rtp, size_t payload_bytes) {
   FUZZ_CHECK(event.rtp_ssrc == rtp.ssrc);
   FUZZ_CHECK(event.position == rtp.sequence);
@@ -43,60 +54,103 @@ void CheckFields(const signature_event& event, const RtpOptions& rtp, size_t pay
   FUZZ_CHECK(event.payload_bytes == payload_bytes);
 }
 
+// One flow of the stream.
+class Flow {
+ public:
+  Flow(CaptureFixture* capture, const FrameOptions& frame, const RtpOptions& rtp)
+      : rtp(rtp), capture_(*capture), frame_(frame) {
+    // The first packet is on probation, whatever it holds.
+    FUZZ_CHECK(Send({}).empty());
+  }
+
+  std::span<const signature_event> Send(std::span<const uint8_t> payload) {
+    const auto events =
+        capture_.Packet(testing::UdpFrame(testing::RtpPacket(payload, rtp), frame_));
+    if (const signature_event* event = PacketEvent(events); event != nullptr) {
+      CheckFields(*event, rtp, payload.size());
+    }
+    AddContent(events, &content);
+    ++rtp.sequence;
+    rtp.timestamp += static_cast<uint32_t>(payload.size());
+    return events;
+  }
+
+  RtpOptions rtp;
+  std::vector<uint64_t> content;
+
+ private:
+  CaptureFixture& capture_;
+  const FrameOptions frame_;
+};
+
+// The two packets of one payload.
+void CheckAlike(const signature_event* first, const signature_event* second) {
+  FUZZ_CHECK(first != nullptr && second != nullptr);
+  FUZZ_CHECK(first->signature == second->signature);
+  FUZZ_CHECK(first->level == second->level);
+}
+
 void Run(Input input) {
   const capture_config config = TakeConfig(&input);
-  RtpOptions plain;
-  plain.ssrc = input.Long();
-  plain.sequence = input.Word();
-  plain.payload_type = input.Byte() % 2 == 0 ? 0 : kFirstDynamicPayloadType;
-  RtpOptions rewritten = plain;
-  rewritten.ssrc = plain.ssrc + 1;
-  rewritten.sequence = input.Word();
-  FrameOptions plain_frame;
-  FrameOptions rewritten_frame;
-  rewritten_frame.ipv6 = true;
-  rewritten_frame.source_port = 5004;
-
+  RtpOptions rtp;
+  rtp.ssrc = input.Long();
+  rtp.sequence = input.Word();
+  rtp.payload_type = input.Byte() % 2 == 0 ? 0 : kFirstDynamicPayloadType;
   CaptureFixture capture(config);
-  for (size_t count = 0; !input.empty(); ++count) {
+  Flow plain(&capture, {}, rtp);
+  FrameOptions frame;
+  frame.ipv6 = true;
+  ++rtp.ssrc;
+  rtp.sequence = input.Word();
+  Flow rewritten(&capture, frame, rtp);
+  frame.source_port = 5004;
+  Flow doubled(&capture, frame, rtp);
+  FrameOptions hostile_frame;
+  hostile_frame.destination_port = 12345;
+
+  Bytes stream;
+  Bytes waiting;
+  while (!input.empty()) {
     const uint8_t flags = input.Byte();
     const size_t length = input.Word() % kMostPayloadBytes;
-    rewritten.csrcs.assign(flags & 0x0f, 0xabcdef01);
-    rewritten.extension.assign((flags >> 4) & 3, 0x01020304);
-    rewritten.padding_bytes = (flags & 0x40) != 0 ? static_cast<uint8_t>(1 + length % 255) : 0;
-    plain.marker = (flags & 0x80) != 0;
-    rewritten.marker = !plain.marker;
+    rewritten.rtp.csrcs.assign(flags & 0x0f, 0xabcdef01);
+    rewritten.rtp.extension.assign((flags >> 4) & 3, 0x01020304);
+    rewritten.rtp.padding_bytes = (flags & 0x40) != 0 ? static_cast<uint8_t>(1 + length % 255) : 0;
+    plain.rtp.marker = (flags & 0x80) != 0;
+    rewritten.rtp.marker = !plain.rtp.marker;
     const std::span<const uint8_t> payload = input.Bytes(length);
 
-    const Bytes packet = testing::RtpPacket(payload, plain);
-    const auto of_plain = capture.Packet(testing::UdpFrame(packet, plain_frame));
-    const signature_event* const first = PacketEvent(of_plain);
-    const signature_event first_copy = first != nullptr ? *first : signature_event{};
-    const auto of_rewritten =
-        capture.Packet(testing::UdpFrame(testing::RtpPacket(payload, rewritten), rewritten_frame));
-    const signature_event* const second = PacketEvent(of_rewritten);
-    // Both sources advance in step: the first packet alone is on probation.
-    FUZZ_CHECK((first != nullptr || count == 0) && (second != nullptr || count == 0));
-    if (first != nullptr && second != nullptr) {
-      CheckFields(first_copy, plain, payload.size());
-      CheckFields(*second, rewritten, payload.size());
-      FUZZ_CHECK(first_copy.signature == second->signature);
-      FUZZ_CHECK(first_copy.level == second->level);
+    const signature_event* const event = PacketEvent(plain.Send(payload));
+    FUZZ_CHECK(event != nullptr);
+    const signature_event first = *event;  // the next packet's events move it
+    CheckAlike(&first, PacketEvent(rewritten.Send(payload)));
+    stream.insert(stream.end(), payload.begin(), payload.end());
+    waiting.insert(waiting.end(), payload.begin(), payload.end());
+    if (waiting.size() > payload.size()) {
+      doubled.Send(waiting);
+      waiting.clear();
     }
     if ((flags & 0x30) == 0x30) {
-      // On a flow of its own, so that it cannot disturb the two.
-      FrameOptions hostile_frame;
-      hostile_frame.destination_port = 12345;
-      Bytes hostile = testing::RtpPacket(payload, rewritten);
+      // On a flow of its own, so that it cannot disturb the others.
+      Bytes hostile = testing::RtpPacket(payload, rewritten.rtp);
       for (size_t i = 0; i < std::min<size_t>(hostile.size(), 24); ++i) {
         hostile[i] = static_cast<uint8_t>(hostile[i] ^ input.Byte());
       }
       capture.Packet(testing::UdpFrame(hostile, hostile_frame));
     }
-    ++plain.sequence;
-    ++rewritten.sequence;
-    plain.timestamp += static_cast<uint32_t>(length);
-    rewritten.timestamp += static_cast<uint32_t>(length);
+  }
+  doubled.Send(waiting);
+
+  FUZZ_CHECK(plain.content == rewritten.content);
+  if (capture.Count(CAPTURE_COUNTER_ANCHORS_OVERFLOW) == 0) {
+    FUZZ_CHECK(plain.content == doubled.content);
+    if (config.algorithm == CAPTURE_ALGORITHM_XXHASH) {
+      std::vector<uint64_t> expected;
+      for (const auto& [offset, signature] : testing::ReferenceSignatures(stream, config)) {
+        expected.push_back(signature);
+      }
+      FUZZ_CHECK(plain.content == expected);
+    }
   }
 }
 

@@ -62,7 +62,8 @@ class Audit {
       }
       CountSeconds(stream);
     }
-    result_.matches = static_cast<int64_t>(matched_.size());
+    result_.matched_packets = static_cast<int64_t>(matched_.size());
+    result_.matches = static_cast<int64_t>(links_.size());
     result_.median_error_us = Quantile(&errors_us_, 0.5);
     result_.p99_error_us = Quantile(&errors_us_, 0.99);
     result_.max_error_us = Quantile(&errors_us_, 1);
@@ -100,7 +101,8 @@ class Audit {
       }
       return;
     }
-    if (matched_.insert({in, sequence}).second) {
+    matched_.insert({in, sequence});
+    if (links_.insert({in, sequence, signature}).second) {
       const double reported_us = (left.delay_seconds() - entered.delay_seconds()) * kUsPerSecond;
       const double true_us =
           static_cast<double>(stream->passages.at(sequence).delay_ns()) * kUsPerNs;
@@ -134,6 +136,7 @@ class Audit {
   const AuditOptions& options_;
   CaseResult result_;
   std::set<Packet> matched_;
+  std::set<std::tuple<RtpStreamKey, uint16_t, std::string>> links_;
   std::vector<double> errors_us_;
 };
 

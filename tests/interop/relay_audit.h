@@ -18,6 +18,8 @@ struct CaseResult {
   // Packets that the relay sent on byte for byte.
   int64_t relayed_packets = 0;
   // Of these, how many the product met on both sides.
+  int64_t matched_packets = 0;
+  // By how many signatures: a packet may complete several.
   int64_t matches = 0;
   int64_t false_matches = 0;
   std::string first_false_match;

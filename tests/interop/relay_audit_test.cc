@@ -110,11 +110,20 @@ TEST_CASE("Matches are counted once, with the distance from the truth") {
       {MakeTrace(In(0), Out(0), 81), MakeTrace(In(0), Out(0), 81), MakeTrace(In(60), Out(60), 75)},
       Options());
   CHECK(result.matches == 2);
+  CHECK(result.matched_packets == 2);
   CHECK(result.false_matches == 0);
   CHECK(result.speech_seconds == 2);
   CHECK(result.covered_seconds == 2);
   CHECK(result.max_error_us == Approx(5).margin(0.01));
   CHECK(result.median_delay_us == Approx(80));
+}
+
+TEST_CASE("Two signatures of one packet are two matches") {
+  audio_latency::v1::Trace other = MakeTrace(In(0), Out(0), 81);
+  other.set_signature("0123456789abcdef");
+  const CaseResult result = AuditRelay(OneWay(), {MakeTrace(In(0), Out(0), 81), other}, Options());
+  CHECK(result.matches == 2);
+  CHECK(result.matched_packets == 1);
 }
 
 TEST_CASE("A second with speech and without a match is not covered") {

@@ -11,10 +11,10 @@
 
 namespace audio_latency::lab {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CaseResult, name, relayed_packets, matches, false_matches,
-                                   first_false_match, speech_seconds, covered_seconds,
-                                   median_error_us, p99_error_us, max_error_us, median_delay_us,
-                                   max_delay_us)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CaseResult, name, relayed_packets, matched_packets, matches,
+                                   false_matches, first_false_match, speech_seconds,
+                                   covered_seconds, median_error_us, p99_error_us, max_error_us,
+                                   median_delay_us, max_delay_us)
 
 absl::Status WriteResult(const CaseResult& result, const std::string& folder) {
   std::error_code ignored;
@@ -52,17 +52,18 @@ absl::StatusOr<std::vector<CaseResult>> ReadResults(const std::string& folder) {
 }
 
 std::string ResultTable(const std::vector<CaseResult>& results) {
-  std::string table = fmt::format("{:<28}{:>9}{:>9}{:>10}{:>7}{:>12}{:>12}{:>12}{:>12}{:>12}\n",
-                                  "case", "relayed", "matched", "coverage", "false", "p50 delay",
-                                  "max delay", "p50 error", "p99 error", "max error");
+  std::string table =
+      fmt::format("{:<28}{:>9}{:>9}{:>9}{:>10}{:>7}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "case",
+                  "relayed", "matched", "matches", "coverage", "false", "p50 delay", "max delay",
+                  "p50 error", "p99 error", "max error");
   for (const CaseResult& result : results) {
     const std::string coverage =
         result.speech_seconds == 0 ? "-" : fmt::format("{:.1f} %", 100 * result.coverage());
     table += fmt::format(
-        "{:<28}{:>9}{:>9}{:>10}{:>7}{:>9.1f} us{:>9.1f} us{:>9.1f} us{:>9.1f} us{:>9.1f} us\n",
-        result.name, result.relayed_packets, result.matches, coverage, result.false_matches,
-        result.median_delay_us, result.max_delay_us, result.median_error_us, result.p99_error_us,
-        result.max_error_us);
+        "{:<28}{:>9}{:>9}{:>9}{:>10}{:>7}{:>9.1f} us{:>9.1f} us{:>9.1f} us{:>9.1f} us{:>9.1f} us\n",
+        result.name, result.relayed_packets, result.matched_packets, result.matches, coverage,
+        result.false_matches, result.median_delay_us, result.max_delay_us, result.median_error_us,
+        result.p99_error_us, result.max_error_us);
   }
   return table;
 }
