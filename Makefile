@@ -6,6 +6,7 @@ SHELL := /bin/bash
 BUILD := build
 JOBS ?= $(shell nproc)
 DEMO_SECONDS ?= 60
+FUZZ_SECONDS ?= 600
 # Speech is real time and clocks are compared: tests that need the machine to themselves are marked
 # RUN_SERIAL, the others share the cores.
 CTEST_ARGUMENTS ?=
@@ -16,7 +17,7 @@ RECORD ?=
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup configure build demo test bench interop accuracy clean format tidy lint
+.PHONY: help setup configure build demo test bench interop accuracy fuzz clean format tidy lint
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +62,11 @@ interop: configure ## Real media programs (GStreamer, rtpengine, a SIP call) as 
 accuracy: configure ## Holds what is found again in every kind of traffic against the truth
 	@$(NINJA) --target accuracy
 	@$(BUILD)/bin/accuracy --seconds 60 --output $(BUILD)/accuracy.json
+
+fuzz: configure ## Every fuzzer for FUZZ_SECONDS=600, as many at a time as there are cores
+	@$(NINJA) --target fuzzers
+	@ls tests/fuzz/fuzz_*.cc | sed 's/.*fuzz_\(.*\)\.cc/\1/' | \
+	  xargs -P $(JOBS) -I{} tests/fuzz/run.sh {} $(BUILD)/tests/fuzz $(FUZZ_SECONDS)
 
 clean: ## Removes everything that was built
 	@rm -rf $(BUILD)
