@@ -25,11 +25,11 @@ LegSpec With(LegSpec leg, const Way& way) {
 // Cases are made one after the other; each gets a seed of its own.
 class CaseList {
  public:
-  explicit CaseList(int seconds) : seconds_(seconds) {}
+  CaseList(int seconds, uint64_t seed) : seconds_(seconds), seed_(seed) {}
 
   CallSpec Call(Codec codec, const LegSpec& in, const LegSpec& out, int caller) const {
     CallSpec call{.codec = codec, .legs = {in, out}, .seconds = seconds_, .caller = caller};
-    call.sound.seed = static_cast<uint64_t>(caller) + 1;
+    call.sound.seed = seed_ * 16 + static_cast<uint64_t>(caller) + 1;
     // Calls do not begin together.
     call.start_ns = caller * 137 * kMillisecondNs;
     return call;
@@ -45,7 +45,7 @@ class CaseList {
 
   void Add(const std::string& name, Scenario scenario,
            Expectation expectation = Expectation::kFollowed) {
-    scenario.seed = cases_.size() + 1;
+    scenario.seed = seed_ * 1000 + cases_.size();
     cases_.push_back({.name = name, .scenario = std::move(scenario), .expectation = expectation});
   }
 
@@ -54,6 +54,7 @@ class CaseList {
 
  private:
   const int seconds_;
+  const uint64_t seed_;
   std::vector<Case> cases_;
 };
 
@@ -128,6 +129,13 @@ void AddRtp(CaseList* list) {
             list->Voices(Codec::kMuLaw, Rtp(20), Tcp(Framing::kRaw, 20, Cut::kCoalesced)));
   list->Add("TCP to RTP gateway, L16 at 16 kHz",
             list->Voices(Codec::kL16At16, Tcp(Framing::kLengthPrefix, 100), Rtp(20)));
+
+  Scenario chain = list->Voices(Codec::kMuLaw, Rtp(20), Tcp(Framing::kWebSocketMasked, 40));
+  for (CallSpec& call : chain.calls) {
+    call.legs.push_back(Tcp(Framing::kGrpc, 100));
+    call.legs.push_back(Rtp(20));
+  }
+  list->Add("RTP to WebSocket to gRPC to RTP, three relays", chain);
 
   LegSpec wrapping = Rtp(20);
   wrapping.wraps = true;
@@ -243,6 +251,8 @@ void AddTraps(CaseList* list) {
 
   list->Add("both ends play one file at once, RTP", BothWays(*list, Codec::kMuLaw, rtp));
   list->Add("both ends play one file at once, TCP", BothWays(*list, Codec::kPcmAt16, raw));
+  list->Add("both ends play one file at once, RTP, 2 % loss",
+            BothWays(*list, Codec::kMuLaw, With(rtp, lossy)));
   list->Add("forty callers hear one prompt at once, RTP",
             Crowd(*list, prompt, Codec::kMuLaw, rtp, 40, 0), Expectation::kAmbiguousTrap);
   list->Add("forty callers hear one prompt at once, RTP, 2 % loss",
@@ -293,8 +303,8 @@ void AddTraps(CaseList* list) {
 
 }  // namespace
 
-std::vector<Case> AllCases(int seconds) {
-  CaseList list(seconds);
+std::vector<Case> AllCases(int seconds, uint64_t seed) {
+  CaseList list(seconds, seed);
   AddByteStreams(&list);
   AddRtp(&list);
   AddNetworks(&list);

@@ -27,8 +27,8 @@ struct Case {
   Expectation expectation = Expectation::kFollowed;
 };
 
-// All cases, with calls of `seconds` (at least 4).
-std::vector<Case> AllCases(int seconds);
+// All cases, with calls of `seconds` (at least 4). Another seed makes other voices, cuts and losses.
+std::vector<Case> AllCases(int seconds, uint64_t seed);
 
 struct Result {
   std::string name;
@@ -36,9 +36,8 @@ struct Result {
   Figures figures = {};
   // Signatures that were ambiguous and are not reported.
   uint64_t collisions = 0;
-  // Signature events of all points, and seconds of audio in all calls.
-  uint64_t events = 0;
-  int64_t audio_seconds = 0;
+  // Events that a second of audio makes at a point that it passes, signed or not.
+  double events_per_second = 0;
 };
 
 // What does not hold, one line each; empty: all holds.

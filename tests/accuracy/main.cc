@@ -20,6 +20,7 @@ namespace {
 
 struct Options {
   int seconds = 60;
+  uint64_t seed = 1;
   std::string only;
   std::string output;
   std::string keep;
@@ -42,15 +43,16 @@ absl::StatusOr<Result> Run(const Case& which, const Options& options) {
   Judge judge(traffic.truth, CaptureConfigOf(options.signature));
   ASSIGN_OR_RETURN(const ProductCounts counts,
                    ReplayFiles(traffic.points, offsets_ns, options.signature, &judge));
-  Result result{.name = which.name,
+  int64_t passed_seconds = 0;
+  for (const CallSpec& call : which.scenario.calls) {
+    passed_seconds += call.seconds * static_cast<int64_t>(2 * call.legs.size());
+  }
+  return Result{.name = which.name,
                 .expectation = which.expectation,
                 .figures = judge.Finish(),
                 .collisions = counts.collisions,
-                .events = counts.events};
-  for (const CallSpec& call : which.scenario.calls) {
-    result.audio_seconds += call.seconds;
-  }
-  return result;
+                .events_per_second =
+                    static_cast<double>(counts.events) / static_cast<double>(passed_seconds)};
 }
 
 bool WriteText(const std::string& path, const std::string& text) {
@@ -63,7 +65,7 @@ bool WriteText(const std::string& path, const std::string& text) {
 int RunAll(const Options& options) {
   std::vector<Result> results;
   int broken = 0;
-  for (const Case& each : AllCases(options.seconds)) {
+  for (const Case& each : AllCases(options.seconds, options.seed)) {
     if (each.name.find(options.only) == std::string::npos) {
       continue;
     }
@@ -110,6 +112,7 @@ int main(int argc, char** argv) {
   audio_latency::accuracy::Options options;
   CLI::App app("How well audio is found again, in every way that it travels");
   app.add_option("--seconds", options.seconds, "length of each call")->check(CLI::Range(4, 3600));
+  app.add_option("--seed", options.seed, "makes other voices, cuts and losses");
   app.add_option("--case", options.only, "only the cases whose names hold this text");
   app.add_option("--output", options.output, "file for the results, as JSON");
   app.add_option("--keep", options.keep, "folder for the capture files");

@@ -79,11 +79,11 @@ std::string ResultsTable(const std::vector<Result>& results) {
     const Figures& figures = result.figures;
     const bool is_speech = IsSpeech(result);
     table += fmt::format(
-        "{:<{}} {:>8} {:>8} {:>9} {:>8} {:>6} {:>10} {:>9} {:>9} {:>9}\n", result.name, width,
-        is_speech ? Percent(figures.Recall()) : "-",
+        "{:<{}} {:>8} {:>8} {:>9} {:>8} {:>6} {:>10} {:>9.1f} {:>9} {:>9} {:>9}\n", result.name,
+        width, is_speech ? Percent(figures.Recall()) : "-",
         is_speech ? Percent(figures.RecallOfAudio()) : "-",
         is_speech ? Percent(figures.Coverage()) : "-", figures.matches, figures.false_matches,
-        result.collisions, Microseconds(figures.ErrorUs(kMedian)),
+        result.collisions, result.events_per_second, Microseconds(figures.ErrorUs(kMedian)),
         Microseconds(figures.ErrorUs(kNinetyNinth)), Microseconds(figures.ErrorUs(1)));
   }
   return table;
