@@ -27,7 +27,8 @@ struct Case {
   Expectation expectation = Expectation::kFollowed;
 };
 
-// All cases, with calls of `seconds` (at least 4). Another seed makes other voices, cuts and losses.
+// All cases, with calls of `seconds` (at least 4). Another seed makes other voices, cuts and
+// losses.
 std::vector<Case> AllCases(int seconds, uint64_t seed);
 
 struct Result {
@@ -43,8 +44,12 @@ struct Result {
 // What does not hold, one line each; empty: all holds.
 std::vector<std::string> BrokenBars(const Result& result);
 
-// A header, and a line a case; what does not apply is "-".
-std::string ResultsTable(const std::vector<Result>& results);
+enum class TableStyle : uint8_t { kPlain, kMarkdown };
+
+// What stands above the lines, ending with a line break; `width` is that of the longest name.
+std::string TableHeader(size_t width, TableStyle style);
+// The line of a case; what does not apply is "-".
+std::string TableLine(const Result& result, size_t width, TableStyle style);
 // {"case","recall","coverage","false_matches","median_error_us","p99_error_us"} of each.
 std::string ResultsJson(const std::vector<Result>& results);
 

@@ -63,10 +63,11 @@ std::string UdpHeader(uint16_t source_port, uint16_t destination_port, size_t pa
   return header;
 }
 
-// The tunnel's ends are the nodes that the pods' addresses belong to: told by their last byte.
+// The tunnel's ends are the nodes that the pods are on: 10.N.0.0/16, or fd00:N::/32.
 std::string InVxlan(const IpAddress& source, const IpAddress& destination, std::string inner) {
   const auto node = [](const IpAddress& pod) {
-    return std::string("\xac\x10\x00", 3) + static_cast<char>(pod.mapped().back());
+    return std::string("\xac\x10\x00", 3) +
+           static_cast<char>(pod.is_v4() ? pod.mapped()[13] : pod.mapped()[3]);
   };
   std::string vxlan("\x08\x00\x00\x00", 4);
   AppendBigEndian(&vxlan, kVxlanNetwork << 8, 4);

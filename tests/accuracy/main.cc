@@ -4,19 +4,27 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "bpf/capture_abi.h"
 #include "common/signature/signature_parameters.h"
 #include "common/status/status_macros.h"
 #include "tests/accuracy/cases.h"
 #include "tests/accuracy/product.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::accuracy {
 namespace {
+
+constexpr int kBarsBroken = 1;
+constexpr int kCouldNotRun = 2;
 
 struct Options {
   int seconds = 60;
@@ -25,24 +33,39 @@ struct Options {
   std::string output;
   std::string keep;
   bool is_list = false;
+  bool is_markdown = false;
   SignatureParameters signature;
 };
 
-absl::StatusOr<Result> Run(const Case& which, const Options& options) {
-  ASSIGN_OR_RETURN(Traffic traffic, MakeTraffic(which.scenario));
-  for (size_t i = 0; i < traffic.points.size(); ++i) {
-    traffic.points[i].Sort();
-    if (!options.keep.empty()) {
-      RETURN_IF_ERROR(traffic.points[i].Write(options.keep + "/" + PointName(i) + ".pcap"));
-    }
+// A folder of `keep` for the capture files of a case.
+absl::StatusOr<std::string> KeptFolder(const std::string& keep, std::string name) {
+  std::replace_if(
+      name.begin(), name.end(),
+      [](unsigned char character) { return std::isalnum(character) == 0; }, '-');
+  const std::string path = std::filesystem::path(keep) / name;
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    return absl::UnavailableError(fmt::format("{} could not be made: {}", path, error.message()));
   }
-  std::vector<int64_t> offsets_ns(traffic.points.size(), 0);
-  if (traffic.points.size() > 1) {
-    offsets_ns[1] = -which.scenario.skew_ns;
+  return path;
+}
+
+absl::StatusOr<Result> Run(const Case& which, const Options& options) {
+  const lab::ScratchFolder scratch;
+  std::string folder = scratch.path();
+  if (!options.keep.empty()) {
+    ASSIGN_OR_RETURN(folder, KeptFolder(options.keep, which.name));
+  }
+  ASSIGN_OR_RETURN(Traffic traffic, MakeTraffic(which.scenario));
+  std::vector<PointFile> files;
+  for (size_t i = 0; i < traffic.points.size(); ++i) {
+    files.push_back({.path = fmt::format("{}/{}.pcap", folder, PointName(i)),
+                     .clock_offset_ns = i == kSkewedPoint ? -which.scenario.skew_ns : 0});
+    RETURN_IF_ERROR(traffic.points[i].Write(files.back().path));
   }
   Judge judge(traffic.truth, CaptureConfigOf(options.signature));
-  ASSIGN_OR_RETURN(const ProductCounts counts,
-                   ReplayFiles(traffic.points, offsets_ns, options.signature, &judge));
+  ASSIGN_OR_RETURN(const ProductCounts counts, ReplayPoints(files, options.signature, &judge));
   int64_t passed_seconds = 0;
   for (const CallSpec& call : which.scenario.calls) {
     passed_seconds += call.seconds * static_cast<int64_t>(2 * call.legs.size());
@@ -62,46 +85,64 @@ bool WriteText(const std::string& path, const std::string& text) {
   return !file.fail();
 }
 
-int RunAll(const Options& options) {
+std::vector<Case> ChosenCases(const Options& options) {
+  std::vector<Case> cases = AllCases(options.seconds, options.seed);
+  std::erase_if(
+      cases, [&](const Case& each) { return each.name.find(options.only) == std::string::npos; });
+  return cases;
+}
+
+int RunCases(const std::vector<Case>& cases, const Options& options) {
+  size_t width = 0;
+  for (const Case& each : cases) {
+    width = std::max(width, each.name.size());
+  }
+  const TableStyle style = options.is_markdown ? TableStyle::kMarkdown : TableStyle::kPlain;
+  fmt::print("{}", TableHeader(width, style));
   std::vector<Result> results;
-  int broken = 0;
-  for (const Case& each : AllCases(options.seconds, options.seed)) {
-    if (each.name.find(options.only) == std::string::npos) {
-      continue;
-    }
-    if (options.is_list) {
-      fmt::print("{}\n", each.name);
-      continue;
-    }
+  std::vector<std::string> broken;
+  for (const Case& each : cases) {
     const absl::StatusOr<Result> result = Run(each, options);
     if (!result.ok()) {
       fmt::print(stderr, "accuracy: {}: {}\n", each.name, audio_latency::Message(result.status()));
-      return 2;
+      return kCouldNotRun;
     }
+    fmt::print("{}", TableLine(*result, width, style));
+    std::fflush(stdout);
     for (const std::string& bar : BrokenBars(*result)) {
-      fmt::print(stderr, "accuracy: {}: {}\n", each.name, bar);
-      ++broken;
+      broken.push_back(fmt::format("{}: {}", each.name, bar));
     }
     results.push_back(*result);
   }
-  if (options.is_list) {
-    return 0;
-  }
-  fmt::print("{}", ResultsTable(results));
   if (!options.output.empty() && !WriteText(options.output, ResultsJson(results))) {
-    fmt::print(stderr, "accuracy: {} could not be written\n", options.output);
-    return 2;
+    fmt::print(stderr, "accuracy: {} could not be written; does its folder exist?\n",
+               options.output);
+    return kCouldNotRun;
   }
-  if (results.empty()) {
-    fmt::print(stderr, "accuracy: no case is called like \"{}\"; --list shows them\n",
-               options.only);
-    return 2;
+  for (const std::string& bar : broken) {
+    fmt::print(stderr, "accuracy: {}\n", bar);
   }
-  if (broken > 0) {
-    fmt::print(stderr, "accuracy: {} bars do not hold\n", broken);
-    return 1;
+  if (!broken.empty()) {
+    fmt::print(stderr, "accuracy: {} bars do not hold\n", broken.size());
+    return kBarsBroken;
   }
   fmt::print("accuracy: all bars hold in all {} cases\n", results.size());
+  return 0;
+}
+
+int Main(const Options& options) {
+  const std::vector<Case> cases = ChosenCases(options);
+  if (cases.empty()) {
+    fmt::print(stderr, "accuracy: no case has \"{}\" in its name; --list shows all\n",
+               options.only);
+    return kCouldNotRun;
+  }
+  if (!options.is_list) {
+    return RunCases(cases, options);
+  }
+  for (const Case& each : cases) {
+    fmt::print("{}\n", each.name);
+  }
   return 0;
 }
 
@@ -116,9 +157,12 @@ int main(int argc, char** argv) {
   app.add_option("--case", options.only, "only the cases whose names hold this text");
   app.add_option("--output", options.output, "file for the results, as JSON");
   app.add_option("--keep", options.keep, "folder for the capture files");
-  app.add_option("--window", options.signature.window_size_bytes, "SIGNATURE_WINDOW_SIZE");
-  app.add_option("--rate", options.signature.rate_bytes, "SIGNATURE_RATE");
+  app.add_option("--window", options.signature.window_size_bytes, "SIGNATURE_WINDOW_SIZE")
+      ->check(CLI::Range(CAPTURE_WINDOW_MIN_BYTES, CAPTURE_WINDOW_MAX_BYTES));
+  app.add_option("--rate", options.signature.rate_bytes, "SIGNATURE_RATE")
+      ->check(CLI::IsMember({32, 64, 128, 256, 512, 1024, 2048, 4096}));
+  app.add_flag("--markdown", options.is_markdown, "prints the table as Markdown");
   app.add_flag("--list", options.is_list, "shows the names of the cases");
   CLI11_PARSE(app, argc, argv);
-  return audio_latency::accuracy::RunAll(options);
+  return audio_latency::accuracy::Main(options);
 }

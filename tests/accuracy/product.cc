@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <utility>
 
 #include "bpf/capture_layout.h"
 #include "common/status/status_macros.h"
 #include "correlator/endpoints/endpoint_directory.h"
+#include "correlator/replay/file_replay.h"
 #include "correlator/replay/replay.h"
 
 namespace audio_latency::accuracy {
@@ -45,43 +47,25 @@ capture_config CaptureConfigOf(const SignatureParameters& parameters) {
       CAPTURE_ALGORITHM_XXHASH);
 }
 
-absl::StatusOr<ProductCounts> ReplayFiles(const std::vector<CaptureFile>& points,
-                                          const std::vector<int64_t>& clock_offsets_ns,
-                                          const SignatureParameters& parameters, Judge* judge) {
-  NobodyKnown directory;
+absl::StatusOr<ProductCounts> ReplayPoints(const std::vector<PointFile>& files,
+                                           const SignatureParameters& parameters, Judge* judge) {
+  const NobodyKnown directory;
   JudgingTap tap(judge);
   correlator::ReplayOptions options;
   options.signature = parameters;
   ASSIGN_OR_RETURN(const std::unique_ptr<correlator::Replay> replay,
                    correlator::Replay::Create(options, directory, &tap));
   tap.Watch(replay->flows());
-  std::vector<size_t> next(points.size(), 0);
-  for (size_t i = 0; i < points.size(); ++i) {
-    ASSIGN_OR_RETURN(const correlator::PointId id,
-                     replay->AddPoint({.node = PointName(i),
-                                       .interface_name = "eth0",
-                                       .clock_offset_ns = clock_offsets_ns[i]}));
-    (void)id;
+  std::vector<correlator::CaptureFile> captures;
+  for (size_t i = 0; i < files.size(); ++i) {
+    captures.push_back(
+        {.path = files[i].path, .node = PointName(i), .clock_offset_ns = files[i].clock_offset_ns});
   }
-  for (;;) {
-    size_t best = points.size();
-    for (size_t i = 0; i < points.size(); ++i) {
-      if (next[i] < points[i].frames().size() &&
-          (best == points.size() ||
-           points[i].frames()[next[i]].first + clock_offsets_ns[i] <
-               points[best].frames()[next[best]].first + clock_offsets_ns[best])) {
-        best = i;
-      }
-    }
-    if (best == points.size()) {
-      break;
-    }
-    const auto& [time_ns, frame] = points[best].frames()[next[best]++];
-    replay->Packet(static_cast<correlator::PointId>(best), time_ns,
-                   {reinterpret_cast<const uint8_t*>(frame.data()), frame.size()},
-                   static_cast<uint32_t>(frame.size()), correlator::Direction::kUnknown);
+  const auto ignore_progress = [](const correlator::ReplayProgress& /*progress*/) {};
+  for (const correlator::CaptureOutcome& outcome :
+       correlator::ReplayFiles(std::move(captures), replay.get(), ignore_progress)) {
+    RETURN_IF_ERROR(outcome.problem);
   }
-  replay->Finish();
   return ProductCounts{.events = replay->counters().events,
                        .collisions = replay->matching_counters().collisions};
 }

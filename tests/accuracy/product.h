@@ -7,13 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/signature/signature_parameters.h"
-#include "tests/accuracy/capture_file.h"
 #include "tests/accuracy/judge.h"
 
 namespace audio_latency::accuracy {
+
+struct PointFile {
+  std::string path;
+  // What brings its clock to that of the others.
+  int64_t clock_offset_ns = 0;
+};
 
 struct ProductCounts {
   uint64_t events = 0;
@@ -25,10 +29,9 @@ struct ProductCounts {
 capture_config CaptureConfigOf(const SignatureParameters& parameters);
 
 // Replays the files, each as an observation point of a node of its own (PointName), and hands every
-// match to the judge.
-absl::StatusOr<ProductCounts> ReplayFiles(const std::vector<CaptureFile>& points,
-                                          const std::vector<int64_t>& clock_offsets_ns,
-                                          const SignatureParameters& parameters, Judge* judge);
+// match to the judge. An error names the file that could not be read.
+absl::StatusOr<ProductCounts> ReplayPoints(const std::vector<PointFile>& files,
+                                           const SignatureParameters& parameters, Judge* judge);
 
 }  // namespace audio_latency::accuracy
 

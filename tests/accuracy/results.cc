@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tests/accuracy/cases.h"
@@ -30,6 +32,29 @@ std::string Percent(std::optional<double> share) {
 
 std::string Microseconds(std::optional<double> value) {
   return value ? fmt::format("{:.1f}", *value) : "-";
+}
+
+constexpr size_t kColumns = 11;
+
+std::string TableLine(size_t width, const std::array<std::string, kColumns>& cells,
+                      TableStyle style) {
+  if (style == TableStyle::kMarkdown) {
+    return fmt::format("| {} |\n", fmt::join(cells, " | "));
+  }
+  std::string line = fmt::format("{:<{}}", cells[0], width);
+  for (size_t i = 1; i < cells.size(); ++i) {
+    line += fmt::format(" {:>10}", cells[i]);
+  }
+  return line + "\n";
+}
+
+// Markdown's sign for columns that are aligned to the right.
+std::string RepeatedRight(size_t columns) {
+  std::string text;
+  for (size_t i = 0; i < columns; ++i) {
+    text += " ---: |";
+  }
+  return text;
 }
 
 nlohmann::json OrNull(std::optional<double> value) {
@@ -67,26 +92,28 @@ std::vector<std::string> BrokenBars(const Result& result) {
   return broken;
 }
 
-std::string ResultsTable(const std::vector<Result>& results) {
-  size_t width = 4;
-  for (const Result& result : results) {
-    width = std::max(width, result.name.size());
-  }
-  std::string table = fmt::format("{:<{}} {:>8} {:>8} {:>9} {:>8} {:>6} {:>10} {:>9} {:>9} {:>9}\n",
-                                  "case", width, "recall", "of audio", "coverage", "matches",
-                                  "false", "collisions", "median us", "p99 us", "max us");
-  for (const Result& result : results) {
-    const Figures& figures = result.figures;
-    const bool is_speech = IsSpeech(result);
-    table += fmt::format(
-        "{:<{}} {:>8} {:>8} {:>9} {:>8} {:>6} {:>10} {:>9.1f} {:>9} {:>9} {:>9}\n", result.name,
-        width, is_speech ? Percent(figures.Recall()) : "-",
-        is_speech ? Percent(figures.RecallOfAudio()) : "-",
-        is_speech ? Percent(figures.Coverage()) : "-", figures.matches, figures.false_matches,
-        result.collisions, result.events_per_second, Microseconds(figures.ErrorUs(kMedian)),
-        Microseconds(figures.ErrorUs(kNinetyNinth)), Microseconds(figures.ErrorUs(1)));
-  }
-  return table;
+std::string TableHeader(size_t width, TableStyle style) {
+  const std::string header =
+      TableLine(width,
+                {"case", "recall", "of audio", "coverage", "matches", "false", "collisions",
+                 "events/s", "median us", "p99 us", "max us"},
+                style);
+  return style == TableStyle::kPlain ? header
+                                     : header + "| --- |" + RepeatedRight(kColumns - 1) + "\n";
+}
+
+std::string TableLine(const Result& result, size_t width, TableStyle style) {
+  const Figures& figures = result.figures;
+  const bool is_speech = IsSpeech(result);
+  return TableLine(
+      width,
+      {result.name, is_speech ? Percent(figures.Recall()) : "-",
+       is_speech ? Percent(figures.RecallOfAudio()) : "-",
+       is_speech ? Percent(figures.Coverage()) : "-", std::to_string(figures.matches),
+       std::to_string(figures.false_matches), std::to_string(result.collisions),
+       fmt::format("{:.1f}", result.events_per_second), Microseconds(figures.ErrorUs(kMedian)),
+       Microseconds(figures.ErrorUs(kNinetyNinth)), Microseconds(figures.ErrorUs(1))},
+      style);
 }
 
 std::string ResultsJson(const std::vector<Result>& results) {

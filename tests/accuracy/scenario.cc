@@ -257,8 +257,8 @@ absl::StatusOr<Traffic> MakeTraffic(const Scenario& scenario) {
       point.BeginAt(traffic.truth.captured_from_ns);
     }
   }
-  if (traffic.points.size() > 1) {
-    traffic.points[1].Skew(scenario.skew_ns);
+  if (traffic.points.size() > kSkewedPoint) {
+    traffic.points[kSkewedPoint].Skew(scenario.skew_ns);
   }
   return traffic;
 }

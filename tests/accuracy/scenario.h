@@ -55,12 +55,14 @@ struct CallSpec {
   bool is_ipv6 = false;
 };
 
+inline constexpr size_t kSkewedPoint = 1;
+
 struct Scenario {
   std::vector<CallSpec> calls;
   uint64_t seed = 1;
   // The captures begin so long after the calls.
   int64_t joined_after_ns = 0;
-  // What the clock of the second point shows more than the others'; the product is told of it.
+  // What the clock of kSkewedPoint shows more than the others'.
   int64_t skew_ns = 0;
 };
 
