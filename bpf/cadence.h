@@ -21,6 +21,12 @@
 /* Bytes of a packet that are looked at for text, and the fewest that say something. */
 #define CADENCE_SAMPLE_BYTES 64
 #define CADENCE_SAMPLE_MIN_BYTES 16
+/*
+ * From so much text on it is no audio. Of coded audio a third to a half looks like text; of the
+ * binary protocols of databases, with their lengths and types, four fifths and more.
+ */
+#define CADENCE_TEXT_SHARE 3
+#define CADENCE_TEXT_DIVISOR 4
 
 struct cadence {
 	__u32 bin; /* the one in work */

@@ -401,7 +401,7 @@ CAPTURE_FUNCTION int is_text(struct capture_scratch *scratch, __u32 bytes)
 			break;
 		*count = *count + (__u32)is_text_byte(scratch->buffer[i]);
 	}
-	return *count * 8 >= bytes * 7;
+	return *count * CADENCE_TEXT_DIVISOR >= bytes * CADENCE_TEXT_SHARE;
 }
 
 /* 1 when the packet's first bytes can be audio: enough of them, and not text. */
@@ -432,8 +432,14 @@ static __always_inline void judge_cadence(capture_packet *packet, struct capture
 		return;
 	}
 	flow->flags &= ~(__u32)FLOW_BULK;
-	if (verdict == CADENCE_STEADY && !(flow->flags & FLOW_AUDIO) &&
-	    may_be_audio(packet, scratch))
+	if (flow->flags & FLOW_AUDIO)
+		return;
+	/* One packet may look like anything: several, a bin apart, must look like audio. */
+	if (!may_be_audio(packet, scratch))
+		flow->audio_samples -= flow->audio_samples > 0;
+	else if (flow->audio_samples < CADENCE_BINS)
+		flow->audio_samples++;
+	if (verdict == CADENCE_STEADY && flow->audio_samples == CADENCE_BINS)
 		flow->flags |= FLOW_AUDIO;
 }
 

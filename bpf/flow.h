@@ -55,7 +55,7 @@ struct flow_state {
 	__u32 gap_end_sequence; /* the first one behind the gap */
 	__u32 gap_tail_bytes;
 	struct cadence cadence;
-	__u32 reserved;
+	__u32 audio_samples; /* packets that looked like audio, less those that did not */
 	/* The loader cuts the map's value after three times tail_room() of it. */
 	__u8 history[CAPTURE_FLOW_HISTORIES * CAPTURE_TAIL_MAX_BYTES];
 };
