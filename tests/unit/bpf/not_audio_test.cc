@@ -191,20 +191,30 @@ TEST_CASE("a million datagrams that are no RTP give no event") {
   CHECK(sent == 1'000'000);
 }
 
-// One statement by PostgreSQL's extended protocol: Bind, Describe, Execute, Sync.
+// One statement of a bank's day by PostgreSQL's extended protocol, as its client library writes it:
+// Bind, Describe, Execute, Sync. Numbers in text, lengths in binary.
 Bytes PreparedStatement(std::mt19937* random) {
+  const auto below = [&](uint32_t limit) { return std::to_string((*random)() % limit); };
+  const std::string account = below(200'000);
+  const std::string change = "-" + below(5'000);
+  const std::string teller = below(20);
+  const std::string branch = below(2);
+  const std::vector<std::vector<std::string>> statements = {{},
+                                                            {change, account},
+                                                            {account},
+                                                            {change, teller},
+                                                            {change, branch},
+                                                            {teller, branch, account, change}};
+  const std::vector<std::string>& values = statements[(*random)() % statements.size()];
   Bytes bind;
   Put(&bind, {0});
-  PutText(&bind, "P0_" + std::to_string((*random)() % 7));
-  Put(&bind, {0, 0, 0, 0});
-  const uint32_t parameters = (*random)() % 4;
-  Put(&bind, {static_cast<int>(parameters)});
-  for (uint32_t i = 0; i < parameters; ++i) {
-    const std::string value = std::to_string((*random)() % 200'000);
+  PutText(&bind, "P0_" + below(7));
+  Put(&bind, {0, 0, 0, 0, static_cast<int>(values.size())});
+  for (const std::string& value : values) {
     Put32(&bind, static_cast<uint32_t>(value.size()));
     PutText(&bind, value);
   }
-  Put(&bind, {0, 0});
+  Put(&bind, {0, 1, 0, 0});
   Bytes statement;
   PutText(&statement, "B");
   Put32(&statement, static_cast<uint32_t>(bind.size() + 4));
