@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,6 +76,16 @@ std::string Join(const std::vector<std::string>& objects) {
   return joined + "\n}\n";
 }
 
+// The same in every run: a message's maps are written in any order.
+std::string WithSortedDrops(const std::string& nodes) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(nodes);
+  for (nlohmann::ordered_json& node : json["nodes"]) {
+    const std::map<std::string, double> sorted = node["drops"];
+    node["drops"] = sorted;
+  }
+  return json.dump(1);
+}
+
 // What a correlator would answer, from the same code.
 struct Answers {
   v1::ListPathsResponse paths;
@@ -100,9 +112,9 @@ Answers Ask(Replay* replay) {
 absl::StatusOr<std::string> AnswersJson(const ReplayCommand& replay, const Answers& answers) {
   ASSIGN_OR_RETURN(std::string paths, JsonText(answers.paths, JsonForm::kIndented));
   ASSIGN_OR_RETURN(std::string hops, JsonText(answers.hops, JsonForm::kIndented));
-  ASSIGN_OR_RETURN(std::string nodes, JsonText(answers.nodes, JsonForm::kIndented));
+  ASSIGN_OR_RETURN(const std::string nodes, JsonText(answers.nodes, JsonForm::kIndented));
   if (replay.paths && replay.hops) {
-    return Join({std::move(paths), std::move(hops), std::move(nodes)});
+    return Join({std::move(paths), std::move(hops), WithSortedDrops(nodes)});
   }
   return replay.paths ? paths : hops;
 }

@@ -66,6 +66,7 @@ class ReplayImplementation final : public Replay {
         tap_(tap),
         registry_(FlowRegistry::Create(directory, options.max_flows)),
         flows_(registry_.get(), options.flow_timeout_ns),
+        nodes_(&flows_),
         matcher_(*registry_, options.matcher),
         aggregator_(registry_.get(), &clock_errors_, options.max_series),
         log_(&clock_),

@@ -1,7 +1,5 @@
 #include "correlator/replay/replay_flows.h"
 
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -13,7 +11,7 @@
 namespace audio_latency::correlator {
 namespace {
 
-bool IsRtp(const signature_event& event) { return event.transport == IPPROTO_UDP; }
+bool IsRtp(const signature_event& event) { return event.kind != CAPTURE_SIGNATURE_CONTENT; }
 
 bool KnowsInitialSequence(const signature_event& event) {
   return !IsRtp(event) && (event.flags & CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN) != 0;
@@ -67,11 +65,12 @@ std::optional<FlowId> ReplayFlows::Find(const signature_event& event, const Flow
     return flow.id;
   }
   if (flow.id.has_value()) {
-    registry_.Remove(*flow.id, now_ns);
+    Remove(*flow.id, now_ns);
     flow.id.reset();
   }
   registry_.ReleaseRemoved(now_ns);
   if (const absl::StatusOr<FlowId> id = registry_.Add(Describe(event, place), now_ns); id.ok()) {
+    ++counts_[place.node];
     flow.id = *id;
     flow.role = place.role;
   }
@@ -90,8 +89,18 @@ void ReplayFlows::ForgetIdle(int64_t now_ns) {
   // A hash table's order is another in every run; numbers are given anew in the order of removal.
   std::sort(ended.begin(), ended.end());
   for (const FlowId flow : ended) {
-    registry_.Remove(flow, now_ns);
+    Remove(flow, now_ns);
   }
+}
+
+void ReplayFlows::Remove(FlowId flow, int64_t now_ns) {
+  --counts_[registry_.Record(flow).node];
+  registry_.Remove(flow, now_ns);
+}
+
+size_t ReplayFlows::CountOf(NodeId node) const {
+  const auto count = counts_.find(node);
+  return count == counts_.end() ? 0 : count->second;
 }
 
 }  // namespace audio_latency::correlator

@@ -34,6 +34,8 @@ class ReplayFlows {
   // another number. `now_ns` must not go back.
   std::optional<FlowId> Find(const signature_event& event, const FlowPlace& place, int64_t now_ns);
   void ForgetIdle(int64_t now_ns);
+  // Flows of the node that are known now.
+  size_t CountOf(NodeId node) const;
 
  private:
   // Everything that tells flows apart, without padding.
@@ -65,11 +67,13 @@ class ReplayFlows {
     int64_t last_seen_ns = 0;
   };
 
+  void Remove(FlowId flow, int64_t now_ns);
   static Key KeyOf(const signature_event& event, Direction direction);
 
   FlowRegistry& registry_;
   const int64_t timeout_ns_;
   absl::flat_hash_map<Key, Flow> flows_;
+  absl::flat_hash_map<NodeId, size_t> counts_;
 };
 
 }  // namespace audio_latency::correlator

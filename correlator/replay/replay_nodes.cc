@@ -87,7 +87,8 @@ NodeSnapshot ReplayNodes::SnapshotOf(const Node& node, int64_t error_bound_ns) {
 std::vector<NodeSnapshot> ReplayNodes::Nodes() const {
   std::vector<NodeSnapshot> snapshots;
   for (const auto& [id, node] : nodes_) {
-    snapshots.push_back(SnapshotOf(node, ErrorBoundNs(id)));
+    NodeSnapshot& snapshot = snapshots.emplace_back(SnapshotOf(node, ErrorBoundNs(id)));
+    snapshot.flows = static_cast<double>(flows_.CountOf(id));
   }
   return snapshots;
 }

@@ -15,12 +15,16 @@
 #include "correlator/flows/flow_registry.h"
 #include "correlator/ingest/node_reader.h"
 #include "correlator/replay/observation_point.h"
+#include "correlator/replay/replay_flows.h"
 
 namespace audio_latency::correlator {
 
 // Not thread-safe.
 class ReplayNodes final : public NodeReader {
  public:
+  // `flows` must outlive this.
+  explicit ReplayNodes(const ReplayFlows* flows) : flows_(*flows) {}
+
   // Of one point; kept by the caller as long as this lives.
   struct PointCounts {
     SoftwareCapture::Counters capture = {};
@@ -58,6 +62,7 @@ class ReplayNodes final : public NodeReader {
 
   static NodeSnapshot SnapshotOf(const Node& node, int64_t error_bound_ns);
 
+  const ReplayFlows& flows_;
   std::map<NodeId, Node> nodes_;
   // By pod and interface.
   std::map<std::string, std::map<uint32_t, uint64_t>> signatures_;

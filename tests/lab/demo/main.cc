@@ -159,8 +159,10 @@ absl::StatusOr<int> RunReplayed(const absl::Status& reason, const DemoOptions& o
                    ReplayRecording(options.recording_folder, options.folder));
   const int status = Summarise(result);
   Say(fmt::format("kept: {}/paths.json", options.folder));
-  Say("to ask further: build/bin/audio-latency replay tests/data/demo/*.pcap.gz --endpoints "
-      "tests/data/demo/endpoints.yaml");
+  Say(
+      fmt::format("to ask further: build/bin/audio-latency replay {0}/*.pcap.gz --endpoints "
+                  "{0}/endpoints.yaml",
+                  options.recording_folder));
   return status;
 }
 
