@@ -3,15 +3,25 @@
 #ifndef TESTS_INTEROP_CASE_CHECKS_H_
 #define TESTS_INTEROP_CASE_CHECKS_H_
 
+#include <vector>
+
+#include "tests/interop/hop_answers.h"
 #include "tests/interop/media_lab.h"
 #include "tests/interop/relay_audit.h"
 
 namespace audio_latency::lab {
 
-// After MediaLab::Finish: audits the relay, keeps the result and checks the bars: no false match,
-// 99 % of the seconds with speech, median error of 50 us, and that the command line tells the same.
-// `streams` is how many streams the relay must have sent on.
-void CheckRelay(const MediaLab& lab, const Pod& relay, size_t streams, const AuditOptions& options);
+// After MediaLab::Finish: audits the relay, live and by replay of the captures, keeps the results
+// and checks the bars: no false match, 99 % of the seconds with speech, median error of 50 us, and
+// that the command line tells the same. `streams` is how many streams the relay must have sent on.
+void CheckRelay(const MediaLab& lab, const MediaLab::ReplayAnswer& replay, const Pod& relay,
+                size_t streams, const AuditOptions& options);
+
+// Both told of the same hops, with the same delays and counts.
+void CheckSameHops(const MediaLab& lab, const MediaLab::ReplayAnswer& replay);
+
+// The hop inside a pod; null where none was told.
+const HopAnswer* FindInside(const std::vector<HopAnswer>& hops, const Pod& pod);
 
 }  // namespace audio_latency::lab
 

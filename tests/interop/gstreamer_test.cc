@@ -60,8 +60,10 @@ TEST_CASE("a GStreamer relay of PCMU, L16 and Opus") {
     Require(lab->WaitForEnd(call.speaking, call.caller->name, 2000 * kSeconds));
   }
   Require(lab->Finish());
+  const MediaLab::ReplayAnswer replay = Require(lab->ReplayCaptures());
+  CheckSameHops(*lab, replay);
   for (const Call& call : calls) {
-    CheckRelay(*lab, *call.relay, 1,
+    CheckRelay(*lab, replay, *call.relay, 1,
                {.name = "gstreamer-" + call.codec.name,
                 .relay_address = call.relay->address,
                 .ticks_per_second = call.codec.ticks_per_second,

@@ -1,13 +1,14 @@
 #include "tests/interop/media_lab.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/util/json_util.h>
 #include <signal.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -21,7 +22,6 @@ constexpr int kReadyTimeoutMs = 30'000;
 // The correlator waits for late reports before it decides: this long after the last packet, all
 // matches have been told.
 constexpr std::chrono::milliseconds kSettlingTime{2500};
-constexpr double kUsPerSecond = 1e6;
 
 }  // namespace
 
@@ -64,9 +64,7 @@ absl::StatusOr<Pod*> MediaLab::AddCaller(const std::string& name) {
 }
 
 absl::StatusOr<Pod*> MediaLab::AddRelay(const std::string& name) {
-  ASSIGN_OR_RETURN(Pod* const relay, AddPod(node_b_, name, "media-relay"));
-  relays_.push_back(relay);
-  return relay;
+  return AddPod(node_b_, name, "media-relay");
 }
 
 absl::StatusOr<Pod*> MediaLab::AddCallee(const std::string& name) {
@@ -80,11 +78,14 @@ absl::Status MediaLab::Start() {
   watcher_ = std::make_unique<MatchWatcher>(
       deployment_->stub(),
       [this](const audio_latency::v1::Trace& trace) { traces_.push_back(trace); });
-  for (const Pod* relay : relays_) {
-    ASSIGN_OR_RETURN(Capture capture,
-                     Capture::Start(node_b_->machine.network, relay->host_interface, "udp",
-                                    fmt::format("{}/{}.pcap", folder_, relay->name)));
-    captures_.emplace(relay->name, std::move(capture));
+  for (const auto& pod : cluster_->pods()) {
+    for (const Node* node : {node_a_, node_b_, node_c_}) {
+      if (node->machine.name == pod->node) {
+        ASSIGN_OR_RETURN(Capture capture, Capture::Start(node->machine.network, pod->host_interface,
+                                                         "udp", CapturePath(*pod)));
+        captures_.push_back(std::move(capture));
+      }
+    }
   }
   return absl::OkStatus();
 }
@@ -166,36 +167,51 @@ absl::Status MediaLab::Finish() {
   if (hops.exit_status != 0) {
     return absl::InternalError(fmt::format("audio-latency hops failed: {}", hops.error));
   }
-  hops_json_ = hops.output;
+  ASSIGN_OR_RETURN(hops_, ParseHops(hops.output));
   for (const auto& program : programs_) {
     program->process.Signal(SIGTERM);
   }
   programs_.clear();
-  for (auto& [relay, capture] : captures_) {
+  for (Capture& capture : captures_) {
     capture.Stop();
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<RtpRecord>> MediaLab::ReadRelay(const Pod& relay) const {
-  return ReadRtp(fmt::format("{}/{}.pcap", folder_, relay.name), kFirstMediaPort, kLastMediaPort);
+std::string MediaLab::CapturePath(const Pod& pod) const {
+  return fmt::format("{}/{}.pcap", folder_, pod.name);
 }
 
-absl::StatusOr<MediaLab::HopAnswer> MediaLab::AnswerFor(const Pod& relay) const {
-  const nlohmann::json answer =
-      nlohmann::json::parse(hops_json_, nullptr, /*allow_exceptions=*/false);
-  if (!answer.is_object()) {
-    return absl::InvalidArgumentError("audio-latency hops -o json printed no JSON object");
+absl::StatusOr<std::vector<RtpRecord>> MediaLab::ReadRelay(const Pod& relay) const {
+  return ReadRtp(CapturePath(relay), kFirstMediaPort, kLastMediaPort);
+}
+
+absl::StatusOr<std::string> MediaLab::RunReplay(const std::string& what) const {
+  ProcessOptions options;
+  options.arguments = {BuiltProgram("audio-latency"), "-o", "json", "replay", what, "--endpoints",
+                       folder_ + "/endpoints.yaml"};
+  for (const auto& pod : cluster_->pods()) {
+    options.arguments.push_back(fmt::format("{}={}", pod->node, CapturePath(*pod)));
   }
-  for (const nlohmann::json& hop : answer.value("hops", nlohmann::json::array())) {
-    if (hop.value("kind", "") == "PROCESSING" &&
-        hop.value("/source/pod"_json_pointer, "") == relay.name) {
-      return HopAnswer{hop.value("count", 0.0),
-                       hop.value("/one_way_delay/p50_seconds"_json_pointer, 0.0) * kUsPerSecond,
-                       hop.value("/one_way_delay/max_seconds"_json_pointer, 0.0) * kUsPerSecond};
+  ASSIGN_OR_RETURN(const CommandResult result, RunCommand(options));
+  if (result.exit_status != 0) {
+    return absl::InternalError(fmt::format("audio-latency replay failed: {}", result.error));
+  }
+  return result.output;
+}
+
+absl::StatusOr<MediaLab::ReplayAnswer> MediaLab::ReplayCaptures() const {
+  ReplayAnswer answer;
+  ASSIGN_OR_RETURN(const std::string hops, RunReplay("--hops"));
+  ASSIGN_OR_RETURN(answer.hops, ParseHops(hops));
+  ASSIGN_OR_RETURN(const std::string matches, RunReplay("--matches"));
+  std::istringstream lines(matches);
+  for (std::string line; std::getline(lines, line);) {
+    if (!google::protobuf::util::JsonStringToMessage(line, &answer.traces.emplace_back()).ok()) {
+      return absl::InvalidArgumentError(fmt::format("not a match as JSON: {}", line));
     }
   }
-  return absl::NotFoundError(fmt::format("no processing hop inside {}", relay.name));
+  return answer;
 }
 
 absl::Status MediaLab::Keep(const CaseResult& result) const {

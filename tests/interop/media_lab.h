@@ -3,7 +3,6 @@
 #ifndef TESTS_INTEROP_MEDIA_LAB_H_
 #define TESTS_INTEROP_MEDIA_LAB_H_
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "audio_latency/v1/latency.pb.h"
-#include "tests/lab/scratch_folder.h"
+#include "tests/interop/hop_answers.h"
 #include "tests/interop/relay_audit.h"
 #include "tests/interop/rtp_truth.h"
 #include "tests/lab/capture.h"
@@ -20,6 +19,7 @@
 #include "tests/lab/demo/deployment.h"
 #include "tests/lab/demo/match_watcher.h"
 #include "tests/lab/process.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
 
@@ -43,7 +43,7 @@ class MediaLab {
   absl::StatusOr<Pod*> AddCallee(const std::string& name);
 
   // All pods must be there. Returns when probes and correlator are ready and tcpdump records every
-  // relay's interface on its node, where the probe looks too.
+  // pod's interface on its node, where the probe looks too.
   absl::Status Start();
 
   // Starts a program in a pod; it ends with the lab at the latest. `name` is the log file's. The
@@ -65,14 +65,15 @@ class MediaLab {
   // Matches that went by unseen: must be 0 for the traces to be all.
   double unseen_matches() const { return unseen_matches_; }
   absl::StatusOr<std::vector<RtpRecord>> ReadRelay(const Pod& relay) const;
-  // The delay inside `relay` as `audio-latency hops -o json` told it, in microseconds.
-  struct HopAnswer {
-    double count = 0;
-    double p50_us = 0;
-    double max_us = 0;
+  // What `audio-latency hops` told.
+  const std::vector<HopAnswer>& hops() const { return hops_; }
+
+  // The same questions answered by `audio-latency replay` of the captures.
+  struct ReplayAnswer {
+    std::vector<audio_latency::v1::Trace> traces;
+    std::vector<HopAnswer> hops;
   };
-  // NOT_FOUND where it told of none.
-  absl::StatusOr<HopAnswer> AnswerFor(const Pod& relay) const;
+  absl::StatusOr<ReplayAnswer> ReplayCaptures() const;
 
   // Where files may be put.
   const std::string& folder() const { return folder_; }
@@ -88,6 +89,9 @@ class MediaLab {
   MediaLab() = default;
   absl::StatusOr<Pod*> AddPod(Node* node, const std::string& name, const std::string& workload);
   std::string LogPath(const std::string& name) const;
+  std::string CapturePath(const Pod& pod) const;
+  // The output of `audio-latency replay` of all captures.
+  absl::StatusOr<std::string> RunReplay(const std::string& what) const;
 
   std::optional<ScratchFolder> scratch_;
   std::optional<std::string> result_folder_;
@@ -96,13 +100,12 @@ class MediaLab {
   Node* node_a_ = nullptr;
   Node* node_b_ = nullptr;
   Node* node_c_ = nullptr;
-  std::vector<Pod*> relays_;
   std::unique_ptr<Deployment> deployment_;
   std::vector<audio_latency::v1::Trace> traces_;
   double unseen_matches_ = 0;
-  std::string hops_json_;
+  std::vector<HopAnswer> hops_;
   std::unique_ptr<MatchWatcher> watcher_;
-  std::map<std::string, Capture> captures_;  // by relay
+  std::vector<Capture> captures_;
   std::vector<std::unique_ptr<Program>> programs_;
 };
 

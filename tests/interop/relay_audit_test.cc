@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/interop/hop_answers.h"
 #include "tests/interop/result_table.h"
 #include "tests/interop/rtp_truth.h"
 #include "tests/interop/rtpengine.h"
@@ -178,6 +179,21 @@ TEST_CASE("rtpengine's answers are read") {
   CHECK(media->address == "10.0.0.2");
   CHECK(media->port == 20002);
   CHECK_FALSE(MediaAddressOf("v=0\r\n").ok());
+}
+
+TEST_CASE("The command line's hops are read") {
+  const auto hops = ParseHops(
+      R"({"hops":[{"kind":"PROCESSING","source":{"pod":"relay-1"},"destination":{"pod":"relay-1"},)"
+      R"("count":7,"one_way_delay":{"p50_seconds":0.0001,"max_seconds":0.002},)"
+      R"("error_bound_seconds":1e-06}]})");
+  REQUIRE(hops.ok());
+  REQUIRE(hops->size() == 1);
+  CHECK(hops->at(0).name() == "PROCESSING relay-1 > relay-1");
+  CHECK(hops->at(0).count == 7);
+  CHECK(hops->at(0).p50_us == Approx(100));
+  CHECK(hops->at(0).error_bound_us == Approx(1));
+  CHECK_FALSE(ParseHops("no hops").ok());
+  CHECK_FALSE(ParseHops(R"({"hops":[{}]})").ok());
 }
 
 TEST_CASE("Results are kept, and make one table") {

@@ -53,14 +53,14 @@ absl::StatusOr<std::vector<CaseResult>> ReadResults(const std::string& folder) {
 
 std::string ResultTable(const std::vector<CaseResult>& results) {
   std::string table =
-      fmt::format("{:<28}{:>9}{:>9}{:>9}{:>10}{:>7}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "case",
+      fmt::format("{:<36}{:>9}{:>9}{:>9}{:>10}{:>7}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "case",
                   "relayed", "matched", "matches", "coverage", "false", "p50 delay", "max delay",
                   "p50 error", "p99 error", "max error");
   for (const CaseResult& result : results) {
     const std::string coverage =
         result.speech_seconds == 0 ? "-" : fmt::format("{:.1f} %", 100 * result.coverage());
     table += fmt::format(
-        "{:<28}{:>9}{:>9}{:>9}{:>10}{:>7}{:>9.1f} us{:>9.1f} us{:>9.1f} us{:>9.1f} us{:>9.1f} us\n",
+        "{:<36}{:>9}{:>9}{:>9}{:>10}{:>7}{:>9.1f} us{:>9.1f} us{:>9.1f} us{:>9.1f} us{:>9.1f} us\n",
         result.name, result.relayed_packets, result.matched_packets, result.matches, coverage,
         result.false_matches, result.median_delay_us, result.max_delay_us, result.median_error_us,
         result.p99_error_us, result.max_error_us);

@@ -77,7 +77,7 @@ void CheckTranscoded(const MediaLab& lab, const Call& call) {
   INFO(result.first_false_match);
   CHECK(result.false_matches == 0);
   CHECK(result.matches == 0);
-  CHECK(lab.AnswerFor(*call.relay).status().code() == absl::StatusCode::kNotFound);
+  CHECK(FindInside(lab.hops(), *call.relay) == nullptr);
   int64_t into = 0;
   int64_t out_of = 0;
   for (const audio_latency::v1::Trace& trace : lab.traces()) {
@@ -109,12 +109,14 @@ TEST_CASE(
     Require(lab->WaitForEnd(call.speaking, call.caller->name, 2000 * kSeconds));
   }
   Require(lab->Finish());
+  const MediaLab::ReplayAnswer replay = Require(lab->ReplayCaptures());
+  CheckSameHops(*lab, replay);
   for (const Call& call : calls) {
     if (!call.callee_codec.empty()) {
       CheckTranscoded(*lab, call);
       continue;
     }
-    CheckRelay(*lab, *call.relay, 1,
+    CheckRelay(*lab, replay, *call.relay, 1,
                {.name = "rtpengine-" + call.codec.name,
                 .relay_address = call.relay->address,
                 .ticks_per_second = call.codec.ticks_per_second,

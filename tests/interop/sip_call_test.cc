@@ -35,7 +35,9 @@ TEST_CASE("a call of two phones that play the same file at the same time") {
   CHECK(calling->IsRunning());
   CHECK(answering->IsRunning());
   Require(lab->Finish());
-  CheckRelay(*lab, relay, 2,
+  const MediaLab::ReplayAnswer replay = Require(lab->ReplayCaptures());
+  CheckSameHops(*lab, replay);
+  CheckRelay(*lab, replay, relay, 2,
              {.name = "sip-call-both-play-one-file",
               .relay_address = relay.address,
               .ticks_per_second = 8000,
