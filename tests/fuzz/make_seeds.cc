@@ -13,6 +13,7 @@
 #include "tests/bpf/support/tunnel_builder.h"
 #include "tests/unit/common/wire/random_events.h"
 #include "tests/unit/correlator/ingest/batches.h"
+#include "tests/unit/correlator/replay/capture_writer.h"
 
 namespace audio_latency::fuzz {
 namespace {
@@ -187,6 +188,63 @@ void WriteConfig(Seeds* seeds) {
   seeds->Write("config", "anchors", "\1endpoints: &a\n  - <<: *a\n  - {address: '::1', pod: x}\n");
 }
 
+// A stream of RTP, as it came to a relay and as it left it.
+std::vector<std::pair<int64_t, Bytes>> Relayed(bool is_second) {
+  constexpr int64_t kStartNs = 1'767'323'045'000'000'000;
+  std::vector<std::pair<int64_t, Bytes>> packets;
+  FrameOptions frame;
+  frame.source_host = is_second ? 7 : 5;
+  frame.destination_host = is_second ? 9 : 7;
+  for (uint16_t i = 0; i < 14; ++i) {
+    testing::RtpOptions rtp;
+    rtp.ssrc = is_second ? 22 : 11;
+    rtp.sequence = static_cast<uint16_t>(i + (is_second ? 500 : 65530));
+    rtp.timestamp = i * 160u;
+    packets.push_back({kStartNs + i * int64_t{20'000'000} + (is_second ? 80'000 : 0),
+                       testing::UdpFrame(testing::RtpPacket(Audio(160, i), rtp), frame)});
+  }
+  return packets;
+}
+
+void WriteReplay(Seeds* seeds) {
+  namespace files = correlator::testing;
+  // Both files behind one another, as the fuzzer takes them apart; no clock offset.
+  const auto write = [seeds](const std::string& name, const std::string& first,
+                             const std::string& second) {
+    seeds->Write("replay", name, Word(first.size()) + '\x80' + first + second);
+  };
+  std::string pcap[2];
+  std::string pcapng[2];
+  for (const bool is_second : {false, true}) {
+    files::PcapWriter old_format({.is_big_endian = is_second, .is_nanoseconds = !is_second});
+    files::PcapngWriter new_format(is_second);
+    new_format.Section();
+    new_format.Interface({.name = "eth0"});
+    new_format.Interface({.name = "veth1", .resolution = 9, .offset_seconds = 0});
+    for (const auto& [time_ns, frame] : Relayed(is_second)) {
+      old_format.Packet(time_ns, frame);
+      new_format.EnhancedPacket(1, static_cast<uint64_t>(time_ns), frame, is_second ? 2 : 1);
+    }
+    new_format.OldPacket(0, 1'767'323'045'000'000, Relayed(is_second)[0].second);
+    new_format.SimplePacket(Relayed(is_second)[0].second);
+    pcap[is_second ? 1 : 0] = old_format.text();
+    pcapng[is_second ? 1 : 0] = new_format.text();
+  }
+  write("pcap", pcap[0], pcap[1]);
+  write("pcapng", pcapng[0], pcapng[1]);
+  write("mixed", pcap[0], pcapng[1]);
+  write("gzip", files::Gzip(pcap[0]), files::Gzip(pcapng[1]));
+  write("cut_off", pcap[0].substr(0, pcap[0].size() - 30), pcapng[1].substr(0, 200));
+  // LINKTYPE_NULL, _RAW, _LINUX_SLL, _LINUX_SLL2, and one that is refused.
+  for (const uint32_t link_type : {0u, 101u, 113u, 276u, 105u}) {
+    files::PcapWriter writer({.link_type = link_type});
+    for (const auto& [time_ns, frame] : Relayed(false)) {
+      writer.Packet(time_ns, std::span(frame).subspan(link_type == 101 ? 14 : 0));
+    }
+    write("link_" + std::to_string(link_type), writer.text(), pcap[1]);
+  }
+}
+
 }  // namespace
 }  // namespace audio_latency::fuzz
 
@@ -202,5 +260,6 @@ int main(int argc, char** argv) {
   WriteWire(&seeds);
   WriteSession(&seeds);
   WriteConfig(&seeds);
+  WriteReplay(&seeds);
   return 0;
 }

@@ -2,10 +2,10 @@
 
 #include <zlib.h>
 
-#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 
 namespace audio_latency::correlator::testing {
 namespace {
@@ -112,14 +112,18 @@ void PcapngWriter::SimplePacket(std::span<const uint8_t> bytes) {
 
 std::string Gzip(const std::string& text) {
   z_stream stream = {};
-  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  if (deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw std::runtime_error("deflateInit2 failed");
+  }
   std::string packed(deflateBound(&stream, text.size()) + 64, '\0');
   std::string input = text;
   stream.next_in = reinterpret_cast<Bytef*>(input.data());
   stream.avail_in = static_cast<uInt>(input.size());
   stream.next_out = reinterpret_cast<Bytef*>(packed.data());
   stream.avail_out = static_cast<uInt>(packed.size());
-  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  if (deflate(&stream, Z_FINISH) != Z_STREAM_END) {
+    throw std::runtime_error("deflate failed");
+  }
   packed.resize(stream.total_out);
   deflateEnd(&stream);
   return packed;
@@ -127,7 +131,9 @@ std::string Gzip(const std::string& text) {
 
 TemporaryFile::TemporaryFile(const std::string& text, const std::string& name) {
   std::string pattern = std::filesystem::temp_directory_path() / "audio-latency-test-XXXXXX";
-  REQUIRE(mkdtemp(pattern.data()) != nullptr);
+  if (mkdtemp(pattern.data()) == nullptr) {
+    throw std::runtime_error("no folder can be made as " + pattern);
+  }
   folder_ = pattern;
   path_ = folder_ + "/" + name;
   std::ofstream(path_, std::ios::binary) << text;
