@@ -19,7 +19,7 @@
 namespace audio_latency::lab {
 namespace {
 
-constexpr int kSeconds = 12;
+constexpr int kSeconds = 10;
 constexpr int kPhonePort = kFirstMediaPort;
 
 struct Call {

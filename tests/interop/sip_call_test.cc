@@ -16,7 +16,7 @@
 namespace audio_latency::lab {
 namespace {
 
-constexpr int kSeconds = 12;
+constexpr int kSeconds = 10;
 
 TEST_CASE("a call of two phones that play the same file at the same time") {
   const std::unique_ptr<MediaLab> lab = Require(MediaLab::Create("sip-call"));
