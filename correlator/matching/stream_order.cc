@@ -41,6 +41,9 @@ bool StreamOrder::Keeps(const StreamStep& step) const {
 }
 
 void StreamOrder::Add(const StreamStep& step) {
+  if (std::abs(step.entered_ns - added_entered_ns_) < kSpacingNs) {
+    return;
+  }
   const auto after = After(step);
   const auto is_near = [&](const StreamStep& milestone) {
     return std::abs(milestone.entered_ns - step.entered_ns) < kSpacingNs;
@@ -49,6 +52,7 @@ void StreamOrder::Add(const StreamStep& step) {
       (after != milestones_.end() && is_near(*after))) {
     return;
   }
+  added_entered_ns_ = step.entered_ns;
   // Behind all in the stream, what left later than they is of another stream.
   const bool fits = (after == milestones_.begin() ||
                      IsBehind(std::prev(after)->entered_position, step.entered_position)) &&

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace audio_latency::correlator {
@@ -29,7 +30,7 @@ class StreamOrder {
   // A link that was accepted. One that contradicts what is remembered is of streams that began
   // anew.
   void Add(const StreamStep& step);
-  void Clear() { milestones_.clear(); }
+  void Clear() { *this = {}; }
 
  private:
   static constexpr size_t kMaxMilestones = 16;
@@ -43,6 +44,8 @@ class StreamOrder {
   std::vector<StreamStep>::const_iterator After(const StreamStep& step) const;
 
   std::vector<StreamStep> milestones_;  // in order of both streams
+  // Of the one added last: most steps are near it, and are done with without a look at the others.
+  int64_t added_entered_ns_ = std::numeric_limits<int64_t>::min() / 2;
 };
 
 }  // namespace audio_latency::correlator
