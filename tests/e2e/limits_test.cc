@@ -11,10 +11,10 @@
 #include <thread>
 
 #include "tests/e2e/lone_probe.h"
-#include "tests/lab/scratch_folder.h"
 #include "tests/lab/audio/rtp_packet.h"
 #include "tests/lab/audio/socket.h"
 #include "tests/lab/lab_test.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
 namespace {

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "common/status/status_macros.h"
-#include "tests/lab/scratch_folder.h"
 #include "tests/lab/demo/deployment.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
 namespace {

@@ -14,9 +14,9 @@
 
 #include "nlohmann/json.hpp"
 #include "tests/e2e/lone_probe.h"
-#include "tests/lab/scratch_folder.h"
 #include "tests/lab/cluster.h"
 #include "tests/lab/lab_test.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
 namespace {
