@@ -56,7 +56,7 @@ interop: configure ## Real media programs (GStreamer, rtpengine, a SIP call) as 
 	@$(NINJA) --target $(PROGRAMS) interop-table interop_gstreamer_test interop_rtpengine_test \
 	  interop_sip_call_test
 	@rm -rf $(BUILD)/interop
-	@cd $(BUILD) && AUDIO_LATENCY_INTEROP_RESULTS=interop ctest --output-on-failure -L interop
+	@cd $(BUILD) && AUDIO_LATENCY_INTEROP_RESULTS=$(abspath $(BUILD))/interop ctest --output-on-failure -L interop
 	@$(BUILD)/bin/interop-table $(BUILD)/interop
 
 accuracy: configure ## Holds what is found again in every kind of traffic against the truth
