@@ -179,6 +179,8 @@ void ReplayCommandParser::AddOptions(CLI::App* app) {
       ->check(CLI::Range(0u, kMostLoud))
       ->capture_default_str();
   app->add_option("--audio-ports", audio_ports_, "Only these ports, as 8080,10000-20000");
+  app->add_flag("--detect-audio", command_.options.detect_cadence,
+                "Only what has the cadence of audio, as a probe without AUDIO_PORTS");
   app->add_option("--exclude-ports", excluded_ports_, "Not these ports");
   constexpr int64_t kLeastWindowMs = 100;
   constexpr int64_t kMostWindowMs = 60'000;

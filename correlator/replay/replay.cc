@@ -26,6 +26,8 @@ namespace {
 constexpr int64_t kStepNs = 20'000'000;
 constexpr int64_t kForgetNs = 10'000'000'000;
 constexpr int64_t kSlackNs = 1'000'000'000;
+// More than any node has; beyond, a cooked capture's interfaces are not told apart.
+constexpr size_t kMaxCookedInterfaces = 65'536;
 
 absl::StatusOr<capture_config> MakeCaptureConfig(const ReplayOptions& options) {
   const SignatureParameters& signature = options.signature;
@@ -52,9 +54,11 @@ absl::StatusOr<capture_config> MakeCaptureConfig(const ReplayOptions& options) {
         fmt::format("signature rate {}: use a power of two from {} to {}", signature.rate_bytes,
                     kLeastRate, kMostRate));
   }
-  return capture_config_make(SignatureSeed(signature.seed_text),
-                             static_cast<uint32_t>(signature.window_size_bytes),
-                             SignatureRateBits(signature), options.silence_threshold, algorithm);
+  capture_config config = capture_config_make(
+      SignatureSeed(signature.seed_text), static_cast<uint32_t>(signature.window_size_bytes),
+      SignatureRateBits(signature), options.silence_threshold, algorithm);
+  config.detect_cadence = options.detect_cadence && options.audio_ports.empty();
+  return config;
 }
 
 class ReplayImplementation final : public Replay {
@@ -65,7 +69,7 @@ class ReplayImplementation final : public Replay {
         config_(config),
         tap_(tap),
         registry_(FlowRegistry::Create(directory, options.max_flows)),
-        flows_(registry_.get(), options.flow_timeout_ns),
+        flows_(registry_.get(), options.flow_timeout_ns, options.max_flows),
         nodes_(&flows_),
         matcher_(*registry_, options.matcher),
         aggregator_(registry_.get(), &clock_errors_, options.max_series),
@@ -149,6 +153,9 @@ class ReplayImplementation final : public Replay {
 
   // The number of an interface over all points; `index` is the cooked header's.
   uint32_t InterfaceOf(PointId point, uint32_t index) {
+    if (interfaces_.size() >= kMaxCookedInterfaces) {
+      index = 0;
+    }
     const auto [found, is_new] =
         interface_numbers_.try_emplace({point, index}, static_cast<uint32_t>(interfaces_.size()));
     if (is_new) {

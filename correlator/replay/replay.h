@@ -29,6 +29,9 @@ struct ReplayOptions {
   uint32_t silence_threshold = 256;
   // Events of other ports are left out; empty: all are taken.
   PortSet audio_ports;
+  // Without `audio_ports`: sign only flows with audio's cadence, as a probe without AUDIO_PORTS
+  // does. Off: a capture holds what its maker wanted to look at, and is short.
+  bool detect_cadence = false;
   // Events of these are left out, whatever `audio_ports` says.
   PortSet excluded_ports;
   MatcherOptions matcher;

@@ -59,7 +59,15 @@ ReplayFlows::Key ReplayFlows::KeyOf(const signature_event& event, Direction dire
 
 std::optional<FlowId> ReplayFlows::Find(const signature_event& event, const FlowPlace& place,
                                         int64_t now_ns) {
-  Flow& flow = flows_[KeyOf(event, place.direction)];
+  const Key key = KeyOf(event, place.direction);
+  auto found = flows_.find(key);
+  if (found == flows_.end()) {
+    if (flows_.size() >= max_flows_) {
+      return std::nullopt;
+    }
+    found = flows_.try_emplace(key).first;
+  }
+  Flow& flow = found->second;
   flow.last_seen_ns = now_ns;
   if (flow.id.has_value() && flow.role == place.role) {
     return flow.id;

@@ -27,11 +27,11 @@ struct FlowPlace {
 class ReplayFlows {
  public:
   // `registry` must outlive this.
-  ReplayFlows(FlowRegistry* registry, int64_t timeout_ns)
-      : registry_(*registry), timeout_ns_(timeout_ns) {}
+  ReplayFlows(FlowRegistry* registry, int64_t timeout_ns, size_t max_flows)
+      : registry_(*registry), timeout_ns_(timeout_ns), max_flows_(max_flows) {}
 
-  // Absent when the registry is full. When what is known of the place has changed, the flow gets
-  // another number. `now_ns` must not go back.
+  // Absent when there are `max_flows`, or the registry is full. When what is known of the place has
+  // changed, the flow gets another number. `now_ns` must not go back.
   std::optional<FlowId> Find(const signature_event& event, const FlowPlace& place, int64_t now_ns);
   void ForgetIdle(int64_t now_ns);
   // Flows of the node that are known now.
@@ -72,6 +72,7 @@ class ReplayFlows {
 
   FlowRegistry& registry_;
   const int64_t timeout_ns_;
+  const size_t max_flows_;
   absl::flat_hash_map<Key, Flow> flows_;
   absl::flat_hash_map<NodeId, size_t> counts_;
 };

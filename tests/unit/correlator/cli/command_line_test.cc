@@ -96,6 +96,8 @@ TEST_CASE("a replay's captures have names, times and options") {
   const ReplayCommand events = Parse({"replay", "-", "--events", "--seed", "x"})->replay;
   CHECK(events.files[0].node == "stdin");
   CHECK(events.events);
+  CHECK_FALSE(events.options.detect_cadence);
+  CHECK(Parse({"replay", "a.pcap", "--detect-audio"})->replay.options.detect_cadence);
   CHECK_FALSE(events.paths);
   CHECK(events.options.signature.seed_text == "x");
 }

@@ -208,6 +208,38 @@ TEST_CASE("ports that were not asked for are left out, and counted") {
   }));
 }
 
+TEST_CASE("what has no cadence of audio is left out where that is asked for") {
+  ReplayOptions options;
+  options.detect_cadence = true;
+  Setup asked(options);
+  asked.AddPods();
+  const std::vector<CapturedPacket> packets = CaptureCall({.seconds = 1});
+  asked.Run(packets, false);
+  Setup not_asked;
+  not_asked.AddPods();
+  not_asked.Run(packets, false);
+  CHECK(asked.looker.events.size() < not_asked.looker.events.size());
+  const std::vector<NodeSnapshot> nodes = asked.replay->nodes().Nodes();
+  CHECK(std::any_of(nodes[0].drops.begin(), nodes[0].drops.end(),
+                    [](const auto& drop) { return drop.cause == "not_audio"; }));
+}
+
+TEST_CASE("flows beyond the limit are counted as lost") {
+  ReplayOptions options;
+  options.max_flows = 2;
+  Setup setup(options);
+  setup.AddPods();
+  setup.Run(CaptureCall({}), false);
+  double lost = 0;
+  for (const NodeSnapshot& node : setup.replay->nodes().Nodes()) {
+    for (const NodeSnapshot::Drop& drop : node.drops) {
+      lost += drop.cause == "correlator_flow_table_full" ? drop.count : 0;
+    }
+  }
+  CHECK(lost > 100);
+  CHECK(setup.replay->paths().Hops(0).size() == 1);
+}
+
 TEST_CASE("packets cut by the capture are counted and not signed") {
   Setup setup;
   setup.AddPods();
