@@ -744,6 +744,10 @@ CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch 
 	scratch->event.rtp_payload_type = rtp.payload_type;
 	scratch->event.payload_bytes = (__u16)scratch->transport.payload_bytes;
 	sign_rtp_payload(scratch);
+	/* Between the words, not of them: a gateway leaves it out. */
+	if (rtp.payload_type == RTP_PAYLOAD_TYPE_COMFORT_NOISE ||
+	    rtp.payload_type == RTP_PAYLOAD_TYPE_COMFORT_NOISE_OLD)
+		goto unlock;
 	sign_rtp_content(packet, scratch, flow, verdict);
 unlock:
 	capture_flow_unlock(flow);

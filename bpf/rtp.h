@@ -10,6 +10,8 @@
 #define RTP_VERSION 2
 #define RTP_PAYLOAD_TYPE_PCMU 0
 #define RTP_PAYLOAD_TYPE_PCMA 8
+#define RTP_PAYLOAD_TYPE_COMFORT_NOISE 13 /* RFC 3389 */
+#define RTP_PAYLOAD_TYPE_COMFORT_NOISE_OLD 19 /* before it had a number of its own */
 #define RTP_PAYLOAD_TYPE_STATIC_AUDIO_MAX 19
 #define RTP_PAYLOAD_TYPE_DYNAMIC_MIN 96
 /* In-order packets before a source is believed (RFC 3550 A.1 MIN_SEQUENTIAL). */

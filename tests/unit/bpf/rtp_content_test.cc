@@ -154,6 +154,25 @@ TEST_CASE("a repeated packet gives no second window") {
   CHECK(twice.Count(CAPTURE_COUNTER_RTP_DUPLICATE) == 299);
 }
 
+TEST_CASE("comfort noise between packets of audio is not of the stream") {
+  Receiver plain;
+  Receiver with_noise;
+  uint16_t sequence = 0;
+  for (size_t i = 0; i < 300; ++i) {
+    plain.Packet(i, 160);
+    const std::span<const uint8_t> payload(Audio().data() + i * 160, 160);
+    with_noise.Datagram(RtpPacket(payload, {.sequence = sequence++}), 0);
+    if (i % 10 == 9) {
+      for (const uint8_t payload_type : {uint8_t{13}, uint8_t{19}}) {
+        with_noise.Datagram(RtpPacket(testing::RandomBytes(20, static_cast<uint32_t>(i)),
+                                      {.payload_type = payload_type, .sequence = sequence++}),
+                            0);
+      }
+    }
+  }
+  CHECK((with_noise.ContentOf() == plain.ContentOf()));
+}
+
 TEST_CASE("a sender that begins anew is not joined to what it sent before") {
   Receiver receiver;
   for (size_t i = 0; i < 100; ++i) {
