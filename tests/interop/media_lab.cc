@@ -107,19 +107,6 @@ std::string MediaLab::LogPath(const std::string& name) const {
   return fmt::format("{}/{}.log", folder_, name);
 }
 
-absl::Status MediaLab::WaitForLog(const std::string& name, const std::string& text,
-                                  int timeout_ms) const {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
-  while (ReadFile(LogPath(name)).find(text) == std::string::npos) {
-    if (std::chrono::steady_clock::now() > deadline) {
-      return absl::DeadlineExceededError(fmt::format("{} did not say \"{}\" within {} ms: {}", name,
-                                                     text, timeout_ms, LastWords(LogPath(name))));
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status MediaLab::WaitForPort(const Pod& pod, int port, int timeout_ms) const {
   // The kernel's list of the namespace's sockets: "  12: 00000000:4E20 00000000:0000 07 …".
   const std::string local_port = fmt::format(":{:04X} ", port);

@@ -50,8 +50,6 @@ class MediaLab {
   // pointer is valid until Finish.
   absl::StatusOr<Process*> Run(const Pod& pod, const std::string& name,
                                std::vector<std::string> arguments);
-  // Waits until the program's log holds `text`.
-  absl::Status WaitForLog(const std::string& name, const std::string& text, int timeout_ms) const;
   // Waits until something in the pod has the UDP port.
   absl::Status WaitForPort(const Pod& pod, int port, int timeout_ms = 10'000) const;
   // Waits for the program's end; an error unless it ends well and in time.
