@@ -44,7 +44,8 @@ struct RelayAddresses {
   MediaAddress for_callee;
 };
 
-// An offer and its answer, as a SIP proxy would send them. `call_id` must not have been used before.
+// An offer and its answer, as a SIP proxy would send them. `call_id` must not have been used
+// before.
 absl::StatusOr<RelayAddresses> OfferAndAnswer(const Pod& relay, const RelayedCall& call);
 
 // A string as the protocol writes it: "3:abc".
