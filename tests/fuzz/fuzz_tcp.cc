@@ -21,7 +21,7 @@ using testing::Bytes;
 using testing::FrameOptions;
 
 constexpr uint8_t kSyn = 0x02;
-constexpr size_t kMostStreamBytes = 12'000;
+constexpr size_t kMostStreamBytes = 6000;
 constexpr size_t kMostSegments = 400;
 
 // Bytes like audio: a walk of 16-bit samples, noise, or the input's own.
