@@ -17,13 +17,17 @@ RECORD ?=
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup configure build demo test bench interop accuracy fuzz clean format tidy lint
+.PHONY: help setup setup-test configure build demo test bench interop accuracy fuzz clean format tidy lint
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs the Debian packages that are missing (needs root only then)
-	@.ci/setup
+	@.ci/setup build
+
+# These need servers and media programs too.
+setup-test: setup
+	@.ci/setup test
 
 # What a user runs; the tests and benchmarks are built by the targets that run them.
 PROGRAMS = audio-latency-probe audio-latency-correlator audio-latency
@@ -44,7 +48,7 @@ demo: configure ## Real speech through three nodes: the delay of every hop (DEMO
 	@$(BUILD)/bin/lab-demo --seconds $(DEMO_SECONDS) --output $(BUILD)/demo \
 	  $(if $(RECORD),--record $(RECORD))
 
-test: configure ## Builds and runs every test; what needs root is skipped without it, and counted
+test: setup-test configure ## Builds and runs every test; what needs root is skipped without it, and counted
 	@$(NINJA)
 	@cd $(BUILD) && ctest --output-on-failure --parallel $(JOBS) $(CTEST_ARGUMENTS)
 
@@ -52,7 +56,7 @@ bench: configure ## Measures the BPF programs, the probe and the correlator; wri
 	@$(NINJA) --target $(PROGRAMS) run-benchmarks bench_bpf bench_probe bench_correlator
 	@$(BUILD)/bin/run-benchmarks --output $(BUILD)/bench.json
 
-interop: configure ## Real media programs (GStreamer, rtpengine, a SIP call) as relays; prints a table
+interop: setup-test configure ## Real media programs (GStreamer, rtpengine, a SIP call) as relays; prints a table
 	@$(NINJA) --target $(PROGRAMS) interop-table interop_gstreamer_test interop_rtpengine_test \
 	  interop_sip_call_test
 	@rm -rf $(BUILD)/interop
