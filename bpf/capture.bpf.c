@@ -128,9 +128,14 @@ static __always_inline int capture_load(capture_packet *packet, __u32 offset, vo
 	return bpf_skb_load_bytes(packet, offset, to, bytes);
 }
 
+static __always_inline struct flow_state *capture_flow_if_known(struct capture_scratch *scratch)
+{
+	return bpf_map_lookup_elem(&flows, &scratch->key);
+}
+
 static __always_inline struct flow_state *capture_flow(struct capture_scratch *scratch)
 {
-	struct flow_state *flow = bpf_map_lookup_elem(&flows, &scratch->key);
+	struct flow_state *flow = capture_flow_if_known(scratch);
 	__u32 zero = 0;
 	void *fresh;
 

@@ -134,10 +134,11 @@ CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has
 	X(RTP_GAP, "rtp_gap", 0) /* sequence numbers missing: no window spans them */ \
 	X(RTP_LATE, "rtp_late", 0) /* behind a later one: signed alone */ \
 	X(NOT_AUDIO, "not_audio", 0) /* no port list, and without the cadence of audio */ \
-	X(TCP_RETRANSMISSION, "tcp_retransmission", 0) /* seen already */ \
+	/* before what is expected next, and in no gap that is waited for: mostly seen already */ \
+	X(TCP_RETRANSMISSION, "tcp_retransmission", 0) \
 	X(TCP_GAP, "tcp_gap", 0) /* bytes missing: signed on behind them */ \
 	X(TCP_LATE, "tcp_late", 0) /* filled a gap */ \
-	/* a gap given up: another opened before it was filled, or it was filled from its middle */ \
+	/* a gap given up: another opened, the stream went on far, or it was filled from its middle */ \
 	X(TCP_GAP_UNFILLED, "tcp_gap_unfilled", 1) \
 	/* payload beyond CAPTURE_PAYLOAD_MAX_BYTES (BIG TCP), or RTP beyond one chunk */ \
 	X(PACKET_TOO_LONG, "packet_too_long", 1) \

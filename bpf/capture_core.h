@@ -10,6 +10,7 @@
  *   capture_load(packet, …)          copies bytes of the packet; 0 when it could
  *   capture_segment_bytes(packet)    payload of each of the datagrams in it (UDP GSO); 0: it is one
  *   capture_flow(scratch)            the state of scratch->key, made if need be; NULL: no room
+ *   capture_flow_if_known(scratch)   the same, NULL when there is none yet
  *   capture_flow_lock/unlock(flow)   lock gives 0 when another CPU holds it
  *   capture_emit(scratch)            puts scratch->event out
  *   capture_port_wanted(scratch, s, d)  the port filter
@@ -404,8 +405,8 @@ CAPTURE_FUNCTION int is_text(struct capture_scratch *scratch, __u32 bytes)
 	return *count * CADENCE_TEXT_DIVISOR >= bytes * CADENCE_TEXT_SHARE;
 }
 
-/* 1 when the packet's first bytes can be audio: enough of them, and not text. */
-static __always_inline int may_be_audio(capture_packet *packet, struct capture_scratch *scratch)
+/* 1 when the packet's first bytes speak for audio, -1 against it; 0: silence, which says nothing. */
+static __always_inline int judge_sample(capture_packet *packet, struct capture_scratch *scratch)
 {
 	__u32 bytes = scratch->transport.payload_bytes;
 
@@ -413,16 +414,18 @@ static __always_inline int may_be_audio(capture_packet *packet, struct capture_s
 		bytes = CADENCE_SAMPLE_BYTES;
 	if (bytes < CADENCE_SAMPLE_MIN_BYTES ||
 	    capture_load(packet, scratch->transport.payload_offset, scratch->buffer, bytes))
+		return -1;
+	if (has_few_distinct(scratch, 0, bytes, 0))
 		return 0;
-	return !is_text(scratch, bytes);
+	return is_text(scratch, bytes) ? -1 : 1;
 }
 
 /* Keeps FLOW_AUDIO and FLOW_BULK: once audio, pauses do not end it, only the speed of bulk does. */
 static __always_inline void judge_cadence(capture_packet *packet, struct capture_scratch *scratch,
 					  struct flow_state *flow)
 {
-	int verdict = cadence_accept(&flow->cadence, scratch->event.time_ns,
-				     scratch->transport.payload_bytes);
+	int sample, verdict = cadence_accept(&flow->cadence, scratch->event.time_ns,
+					     scratch->transport.payload_bytes);
 
 	if (verdict == CADENCE_UNCHANGED)
 		return;
@@ -435,9 +438,10 @@ static __always_inline void judge_cadence(capture_packet *packet, struct capture
 	if (flow->flags & FLOW_AUDIO)
 		return;
 	/* One packet may look like anything: several, a bin apart, must look like audio. */
-	if (!may_be_audio(packet, scratch))
+	sample = judge_sample(packet, scratch);
+	if (sample < 0)
 		flow->audio_samples -= flow->audio_samples > 0;
-	else if (flow->audio_samples < CADENCE_BINS)
+	else if (sample > 0 && flow->audio_samples < CADENCE_BINS)
 		flow->audio_samples++;
 	if (verdict == CADENCE_STEADY && flow->audio_samples == CADENCE_BINS)
 		flow->flags |= FLOW_AUDIO;
@@ -664,8 +668,6 @@ static __always_inline void sign_rtp_content(capture_packet *packet, struct capt
 	const struct transport *transport = &scratch->transport;
 	__u32 tail_bytes;
 
-	if (transport->payload_bytes == 0)
-		return;
 	scratch->event.kind = CAPTURE_SIGNATURE_RTP_CONTENT;
 	scratch->event.flags = CAPTURE_EVENT_SIGNED;
 	scratch->event.level = CAPTURE_LEVEL_UNKNOWN;
@@ -685,12 +687,42 @@ static __always_inline void sign_rtp_content(capture_packet *packet, struct capt
 				       PART_LOADED);
 }
 
+/* 1 when the source has now shown that its sequence advances; else it is counted why not. */
+static __always_inline int rtp_is_believed(struct capture_scratch *scratch,
+					   const struct rtp_header *rtp)
+{
+	struct rtp_candidate *candidates;
+	struct flow_state *flow;
+	int is_believed;
+
+	scratch->key.rtp_ssrc = 0;
+	scratch->key.kind = FLOW_KEY_CANDIDATES;
+	flow = capture_flow(scratch);
+	scratch->key.rtp_ssrc = rtp->ssrc;
+	scratch->key.kind = FLOW_KEY_STREAM;
+	if (!flow) {
+		capture_count(scratch, CAPTURE_COUNTER_FLOW_TABLE_FULL);
+		return 0;
+	}
+	if (!capture_flow_lock(flow)) {
+		capture_count(scratch, CAPTURE_COUNTER_FLOW_BUSY);
+		return 0;
+	}
+	candidates = (struct rtp_candidate *)flow->history;
+	is_believed = rtp_is_second(&candidates[rtp_candidate_place(rtp->ssrc)], rtp->ssrc,
+				    rtp->sequence, scratch->event.time_ns);
+	capture_flow_unlock(flow);
+	if (!is_believed)
+		capture_count(scratch, CAPTURE_COUNTER_RTP_PROBATION);
+	return is_believed;
+}
+
 /* Looks the datagram at scratch->transport through. */
 CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch *scratch)
 {
 	struct rtp_header rtp;
 	struct flow_state *flow;
-	int verdict, cause;
+	int verdict, cause, is_new;
 
 	if (!packet || !scratch)
 		return 0;
@@ -700,7 +732,13 @@ CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch 
 		return 0;
 	}
 	scratch->key.rtp_ssrc = rtp.ssrc;
-	flow = capture_flow(scratch);
+	flow = capture_flow_if_known(scratch);
+	is_new = !flow;
+	if (is_new) {
+		if (!rtp_is_believed(scratch, &rtp))
+			return 0;
+		flow = capture_flow(scratch);
+	}
 	if (!flow) {
 		capture_count(scratch, CAPTURE_COUNTER_FLOW_TABLE_FULL);
 		return 0;
@@ -709,7 +747,12 @@ CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch 
 		capture_count(scratch, CAPTURE_COUNTER_FLOW_BUSY);
 		return 0;
 	}
-	verdict = rtp_accept(&flow->rtp, rtp.sequence);
+	if (is_new) {
+		rtp_begin(&flow->rtp, rtp.sequence);
+		verdict = RTP_BEGINS;
+	} else {
+		verdict = rtp_accept(&flow->rtp, rtp.sequence);
+	}
 	if (verdict == RTP_REPEATED || verdict == RTP_ON_PROBATION) {
 		capture_count(scratch, verdict == RTP_REPEATED ? CAPTURE_COUNTER_RTP_DUPLICATE :
 								 CAPTURE_COUNTER_RTP_PROBATION);
@@ -744,10 +787,14 @@ CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch 
 	scratch->event.rtp_payload_type = rtp.payload_type;
 	scratch->event.payload_bytes = (__u16)scratch->transport.payload_bytes;
 	sign_rtp_payload(scratch);
-	/* Between the words, not of them: a gateway leaves it out. */
+	/* Comfort noise and dialled digits are between the words, not of them: gateways leave them out. */
 	if (rtp.payload_type == RTP_PAYLOAD_TYPE_COMFORT_NOISE ||
-	    rtp.payload_type == RTP_PAYLOAD_TYPE_COMFORT_NOISE_OLD)
+	    rtp.payload_type == RTP_PAYLOAD_TYPE_COMFORT_NOISE_OLD ||
+	    scratch->transport.payload_bytes < RTP_PAYLOAD_MIN_BYTES) {
+		if (verdict == RTP_AHEAD || verdict == RTP_BEGINS)
+			flow->tail_bytes = 0;
 		goto unlock;
+	}
 	sign_rtp_content(packet, scratch, flow, verdict);
 unlock:
 	capture_flow_unlock(flow);
@@ -867,7 +914,7 @@ static __always_inline void capture_packet_payload(capture_packet *packet,
 	scratch->key.rtp_ssrc = 0;
 	scratch->key.direction = direction;
 	scratch->key.transport = scratch->network.transport;
-	scratch->key.reserved = 0;
+	scratch->key.kind = FLOW_KEY_STREAM;
 	copy_words(scratch->event.source_address, scratch->key.source_address, 32);
 	scratch->event.source_port = transport->source_port;
 	scratch->event.destination_port = transport->destination_port;

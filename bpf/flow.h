@@ -21,8 +21,11 @@ struct flow_key {
 	__u32 rtp_ssrc;
 	__u8 direction;
 	__u8 transport;
-	__u16 reserved;
+	__u16 kind; /* FLOW_KEY_* */
 };
+
+#define FLOW_KEY_STREAM 0
+#define FLOW_KEY_CANDIDATES 1 /* no stream: the 5-tuple's sources that are not yet believed */
 
 CAPTURE_STATIC_ASSERT(sizeof(struct flow_key) == 48, "flow_key has no holes");
 
@@ -60,11 +63,17 @@ struct flow_state {
 	__u8 history[CAPTURE_FLOW_HISTORIES * CAPTURE_TAIL_MAX_BYTES];
 };
 
+CAPTURE_STATIC_ASSERT(RTP_CANDIDATES * sizeof(struct rtp_candidate) <=
+			      CAPTURE_FLOW_HISTORIES *
+				      ((CAPTURE_WINDOW_MIN_BYTES + 3 + 7) & ~7),
+		      "the history of the smallest window holds the candidates");
 CAPTURE_STATIC_ASSERT(__builtin_offsetof(struct flow_state, history) == CAPTURE_FLOW_HEADER_BYTES,
 		      "the loader sizes the map by this");
 
 /* Back or ahead by more than this, the 5-tuple is used by a new connection. */
 #define TCP_REUSE_BYTES (1 << 24)
+/* So far behind a gap, the segment that would fill it went another way or was never sent. */
+#define TCP_GAP_PATIENCE_BYTES (1 << 18)
 
 /* Where the bytes of a segment belong. */
 struct tcp_order {
@@ -87,9 +96,16 @@ static __always_inline void tcp_begin(struct flow_state *flow, __u32 sequence)
 /* The connection's begin, which also tells it from an older one on the same ports. */
 static __always_inline void tcp_accept_syn(struct flow_state *flow, __u32 sequence)
 {
+	int i;
+
 	tcp_begin(flow, sequence);
 	flow->initial_sequence = sequence;
 	flow->flags |= FLOW_INITIAL_SEQUENCE_KNOWN;
+	/* What the connection before it carried says nothing. */
+	flow->flags &= ~(__u32)(FLOW_AUDIO | FLOW_BULK);
+	flow->audio_samples = 0;
+	for (i = 0; i <= CADENCE_BINS; i++)
+		flow->cadence.bytes[i] = 0;
 }
 
 /* What of a segment from before next_sequence fills the open gap. */
@@ -153,6 +169,11 @@ static __always_inline void tcp_accept(struct flow_state *flow, __u32 sequence, 
 	}
 	order->new_bytes = payload_bytes - order->new_skip_bytes;
 	flow->next_sequence = sequence + payload_bytes;
+	if ((flow->flags & FLOW_GAP) &&
+	    flow->next_sequence - flow->gap_end_sequence > TCP_GAP_PATIENCE_BYTES) {
+		order->gap_given_up = 1;
+		flow->flags &= ~(__u32)(FLOW_GAP | FLOW_GAP_END_KEPT);
+	}
 }
 
 #endif /* BPF_FLOW_H_ */

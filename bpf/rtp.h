@@ -14,8 +14,6 @@
 #define RTP_PAYLOAD_TYPE_COMFORT_NOISE_OLD 19 /* before it had a number of its own */
 #define RTP_PAYLOAD_TYPE_STATIC_AUDIO_MAX 19
 #define RTP_PAYLOAD_TYPE_DYNAMIC_MIN 96
-/* In-order packets before a source is believed (RFC 3550 A.1 MIN_SEQUENTIAL). */
-#define RTP_MIN_SEQUENTIAL 2
 /* A jump within this is loss or reordering; a larger one must prove itself (MAX_DROPOUT). */
 #define RTP_MAX_DROPOUT 3000
 #define RTP_MAX_MISORDER 100
@@ -61,7 +59,7 @@ enum rtp_verdict {
 	RTP_NEXT, /* follows the one before */
 	RTP_AHEAD, /* others are missing before it */
 	RTP_LATE, /* one of those that were missing, or a repeated one */
-	RTP_BEGINS, /* the source's first, or its first after a jump */
+	RTP_BEGINS, /* the first after a jump, or when the source has only now been believed */
 	RTP_ON_PROBATION,
 	RTP_REPEATED,
 };
@@ -70,21 +68,62 @@ enum rtp_verdict {
 struct rtp_source {
 	__u16 sequence; /* the highest so far */
 	__u16 bad_sequence; /* what would follow the last jump */
-	__u8 sequential; /* in-order packets seen, up to RTP_MIN_SEQUENTIAL */
 	__u8 jumped; /* bad_sequence holds */
-	__u16 reserved;
+	__u8 reserved[3];
 };
 
-/* The sequence rules of RFC 3550 A.1, for one more packet of the source. */
+/*
+ * A source that has sent one packet. These wait in the flow without SSRC, a few for each 5-tuple,
+ * so that datagrams that only look like RTP cannot push others out of the table.
+ */
+struct rtp_candidate {
+	__u32 ssrc;
+	__u16 sequence;
+	__u16 time; /* in units of 2^24 ns; 0: none waits here */
+};
+
+#define RTP_CANDIDATES 8
+#define RTP_CANDIDATE_TIME_SHIFT 24
+/* Its next packet comes within this (268 ms), or another source may have its place. */
+#define RTP_CANDIDATE_PATIENCE 16
+
+static __always_inline __u32 rtp_candidate_place(__u32 ssrc)
+{
+	return (ssrc * 0x9e3779b1U) >> 29;
+}
+
+/* 1 when `ssrc` has now sent two packets in a row (RFC 3550 A.1), and is to be believed. */
+static __always_inline int rtp_is_second(struct rtp_candidate *candidate, __u32 ssrc,
+					 __u16 sequence, __u64 time_ns)
+{
+	__u16 now = (__u16)(time_ns >> RTP_CANDIDATE_TIME_SHIFT) | 1;
+
+	if (candidate->time && candidate->ssrc == ssrc) {
+		if ((__u16)(sequence - candidate->sequence) == 1) {
+			candidate->time = 0;
+			return 1;
+		}
+	} else if (candidate->time &&
+		   (__u16)(now - candidate->time) <= RTP_CANDIDATE_PATIENCE) {
+		return 0;
+	}
+	candidate->ssrc = ssrc;
+	candidate->sequence = sequence;
+	candidate->time = now;
+	return 0;
+}
+
+static __always_inline void rtp_begin(struct rtp_source *source, __u16 sequence)
+{
+	source->sequence = sequence;
+	source->jumped = 0;
+}
+
+/* The sequence rules of RFC 3550 A.1, for one more packet of a source that is believed. */
 static __always_inline enum rtp_verdict rtp_accept(struct rtp_source *source, __u16 sequence)
 {
 	__u16 ahead = (__u16)(sequence - source->sequence);
 
-	if (source->sequential < RTP_MIN_SEQUENTIAL) {
-		source->sequential = source->sequential && ahead == 1 ? source->sequential + 1 : 1;
-		source->sequence = sequence;
-		return source->sequential < RTP_MIN_SEQUENTIAL ? RTP_ON_PROBATION : RTP_BEGINS;
-	}
 	if (ahead == 0)
 		return RTP_REPEATED;
 	if (ahead < RTP_MAX_DROPOUT) {

@@ -67,14 +67,25 @@ static int capture_load(const capture_packet* packet, __u32 offset, void* to, __
   return 0;
 }
 
-static flow_state* capture_flow(capture_scratch* scratch) {
+static flow_state* capture_flow_if_known(capture_scratch* scratch) {
   capture_surroundings& all = *scratch->surroundings;
   capture_surroundings::Key key;
   memcpy(key.data(), &scratch->key, sizeof(flow_key));
-  if (auto found = all.by_key.find(key); found != all.by_key.end()) {
-    all.flows.splice(all.flows.begin(), all.flows, found->second);
-    return &found->second->state;
+  const auto found = all.by_key.find(key);
+  if (found == all.by_key.end()) {
+    return nullptr;
   }
+  all.flows.splice(all.flows.begin(), all.flows, found->second);
+  return &found->second->state;
+}
+
+static flow_state* capture_flow(capture_scratch* scratch) {
+  if (flow_state* const known = capture_flow_if_known(scratch)) {
+    return known;
+  }
+  capture_surroundings& all = *scratch->surroundings;
+  capture_surroundings::Key key;
+  memcpy(key.data(), &scratch->key, sizeof(flow_key));
   if (all.flows.size() >= all.max_flows) {
     all.by_key.erase(all.flows.back().key);
     all.flows.pop_back();

@@ -39,6 +39,14 @@ class Flow {
     capture_->Packet(testing::TcpFrame(payload, options), now_ns, 3, CAPTURE_DIRECTION_INGRESS, {});
   }
 
+  void Syn() {
+    FrameOptions options;
+    options.sequence = sequence_ = 1'000'000'000;
+    options.tcp_flags = 0x02;
+    ++sequence_;
+    capture_->Packet(testing::TcpFrame({}, options), now_ns, 3, CAPTURE_DIRECTION_INGRESS, {});
+  }
+
   void SendRtp(const Bytes& payload) {
     testing::RtpOptions rtp;
     rtp.sequence = rtp_sequence_++;
@@ -104,6 +112,36 @@ TEST_CASE("pauses do not end what was audio once") {
     CHECK(flow.Count(CAPTURE_COUNTER_NOT_AUDIO) == not_audio);
   }
   CHECK(flow.events > events_before);
+}
+
+TEST_CASE("pauses of digital silence say nothing: speech between them is found") {
+  const Bytes speech = testing::RandomBytes(1 << 20, 8);
+  std::mt19937 random(9);
+  for (int round = 0; round < 20; ++round) {
+    Flow flow;
+    const uint64_t begin_ns = flow.now_ns;
+    for (int turn = 0; turn < 12; ++turn) {
+      flow.Speak(speech, 640, 20, 1);
+      flow.Speak(Bytes(1 << 12, 0), 640, 20, 0.2 * static_cast<double>(1 + random() % 5));
+    }
+    CHECK(flow.events > 100);
+    CHECK(flow.first_event_ns - begin_ns < 6000 * kMillisecondNs);
+  }
+}
+
+TEST_CASE("a new connection on the ports of a call is not taken for the call") {
+  const Bytes speech = testing::Speech(1 << 20, 9);
+  const Bytes noise = testing::RandomBytes(1 << 16, 10);
+  Flow flow;
+  flow.Speak(speech, 640, 20, 5);
+  REQUIRE(flow.events > 0);
+  flow.Syn();
+  const uint64_t events = flow.events;
+  for (int i = 0; i < 20; ++i) {
+    flow.Speak(noise, 1400, 1, 0.02);
+    flow.now_ns += 3000 * kMillisecondNs;
+  }
+  CHECK(flow.events == events);
 }
 
 TEST_CASE("bulk is left alone, also when it was audio before") {

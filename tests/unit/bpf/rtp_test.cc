@@ -1,6 +1,7 @@
 // RTP in the capture code: recognised by its sequence, stripped to its payload, signed whole.
 
 #include <catch2/catch.hpp>
+#include <random>
 #include <set>
 #include <vector>
 
@@ -36,8 +37,10 @@ class Receiver {
   void Datagram(const Bytes& payload, uint16_t source_port = 40000) {
     testing::FrameOptions options;
     options.source_port = source_port;
-    capture_->Packet(UdpFrame(payload, options), 1, 3, CAPTURE_DIRECTION_INGRESS, {});
+    capture_->Packet(UdpFrame(payload, options), time_ns_, 3, CAPTURE_DIRECTION_INGRESS, {});
   }
+
+  void Pass(uint64_t milliseconds) { time_ns_ += milliseconds * 1'000'000; }
 
   uint64_t Count(capture_counter counter) const { return capture_->counters()[counter]; }
 
@@ -45,6 +48,7 @@ class Receiver {
 
  private:
   std::unique_ptr<SoftwareCapture> capture_;
+  uint64_t time_ns_ = 1'000'000'000'000;
 };
 
 Bytes Frame(const Bytes& audio, size_t number) {
@@ -117,6 +121,61 @@ TEST_CASE("each SSRC of a flow is a stream of its own") {
     }
   }
   CHECK(receiver.events.size() == 29 * 3);
+}
+
+TEST_CASE("an SSRC of zero is one as any other") {
+  Receiver receiver;
+  for (uint16_t i = 0; i < 30; ++i) {
+    RtpOptions rtp;
+    rtp.ssrc = 0;
+    rtp.sequence = i;
+    receiver.Datagram(RtpPacket(Frame(Audio(), i), rtp));
+  }
+  CHECK(receiver.events.size() == 29);
+}
+
+TEST_CASE("many sources of one flow, joined midway, are all believed within a second") {
+  constexpr uint32_t kSources = 25;
+  constexpr uint16_t kPackets = 50;
+  Receiver receiver;
+  std::mt19937 random(1);
+  std::vector<uint32_t> ssrcs(kSources);
+  for (uint32_t& ssrc : ssrcs) {
+    ssrc = static_cast<uint32_t>(random());
+  }
+  std::set<uint32_t> heard;
+  for (uint16_t i = 0; i < kPackets; ++i) {
+    for (const uint32_t ssrc : ssrcs) {
+      RtpOptions rtp;
+      rtp.ssrc = ssrc;
+      rtp.sequence = i;
+      receiver.Datagram(RtpPacket(Frame(Audio(), i), rtp));
+    }
+    receiver.Pass(20);
+  }
+  for (const signature_event& event : receiver.events) {
+    heard.insert(event.rtp_ssrc);
+  }
+  CHECK(heard.size() == kSources);
+  CHECK(receiver.events.size() > kSources * (kPackets - 10));
+}
+
+TEST_CASE("datagrams that look like RTP do not push other flows out of the table") {
+  std::mt19937 random(2);
+  Receiver receiver;
+  for (uint16_t i = 0; i < 100; ++i) {
+    RtpOptions rtp;
+    rtp.sequence = i;
+    receiver.Datagram(RtpPacket(Frame(Audio(), i), rtp));
+    for (int k = 0; k < 200; ++k) {
+      RtpOptions noise;
+      noise.ssrc = static_cast<uint32_t>(random());
+      noise.sequence = static_cast<uint16_t>(random());
+      receiver.Datagram(RtpPacket(Frame(Audio(), i), noise), 50000);
+    }
+    receiver.Pass(20);
+  }
+  CHECK(receiver.events.size() == 99);
 }
 
 TEST_CASE("duplicates give one event, reordering and loss none too few") {

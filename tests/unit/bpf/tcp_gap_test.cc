@@ -155,6 +155,20 @@ TEST_CASE("a gap filled from its middle: the part before is given up and counted
   }
 }
 
+TEST_CASE("a gap that is never filled is counted once the stream has gone on far") {
+  const Bytes stream = testing::RandomBytes(600000, 12);
+  Stream cut(Config(64, 8));
+  cut.Syn();
+  cut.Segment(stream, 0, 5000);
+  for (size_t at = 6000; at + 50000 <= stream.size(); at += 50000) {
+    CHECK(cut.Count(CAPTURE_COUNTER_TCP_GAP_UNFILLED) == (at > 6000 + (1 << 18) ? 1 : 0));
+    cut.Segment(stream, at, 50000);
+  }
+  cut.Segment(stream, 5000, 1000);
+  CHECK(cut.Count(CAPTURE_COUNTER_TCP_GAP_UNFILLED) == 1);
+  CHECK(cut.Count(CAPTURE_COUNTER_TCP_LATE) == 0);
+}
+
 TEST_CASE("random loss with retransmissions: most signatures come, each of them right") {
   std::mt19937 random(11);
   const capture_config config = Config(64, 5);

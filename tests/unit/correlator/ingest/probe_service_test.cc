@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "bpf/capture_abi.h"
 #include "fmt/format.h"
 #include "tests/unit/correlator/ingest/batches.h"
 #include "tests/unit/correlator/ingest/recording_sink.h"
@@ -161,7 +162,7 @@ TEST_CASE("A probe is welcomed, its batches are acknowledged, its clock is answe
 TEST_CASE("A probe that signs otherwise is refused by the parameter's name and both values") {
   struct Difference {
     const char* parameter;
-    const char* values[2];
+    std::string values[2];
     void (*apply)(v1::Hello*);
   };
   const Difference differences[] = {
@@ -178,7 +179,7 @@ TEST_CASE("A probe that signs otherwise is refused by the parameter's name and b
        {"0000000000000005", "fingerprint"},
        [](v1::Hello* hello) { hello->mutable_signature_parameters()->set_seed_fingerprint(5); }},
       {"CAPTURE_ABI_VERSION",
-       {"99", "1"},
+       {"99", std::to_string(CAPTURE_ABI_VERSION)},
        [](v1::Hello* hello) { hello->set_capture_abi_version(99); }},
   };
   Fixture fixture;
