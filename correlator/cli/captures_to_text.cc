@@ -1,9 +1,11 @@
 #include "correlator/cli/captures_to_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "common/time/clock.h"
 #include "correlator/cli/answers_to_text.h"
@@ -95,6 +97,20 @@ std::string RemarksText(std::span<const CaptureOutcome> outcomes,
         "{} of {} packets are out of the order of time by more than matching waits for; sort the "
         "captures (reordercap), or check --clock-offset\n",
         counters.late_packets, counters.packets);
+  }
+  std::set<std::string> unknown_clocks;
+  for (const CaptureOutcome& outcome : outcomes) {
+    if (!outcome.file.clock_error_ns.has_value()) {
+      unknown_clocks.insert(outcome.file.node);
+    }
+  }
+  if (!unknown_clocks.empty()) {
+    text += fmt::format(
+        "nothing is known of how the clocks of {} differ, so that delays between them have no "
+        "error "
+        "bar and may be of the wrong direction: give --one-clock when one clock made all times, or "
+        "--clock-error NAME=SECONDS\n",
+        fmt::join(unknown_clocks, ", "));
   }
   for (const CaptureOutcome& outcome : outcomes) {
     if (outcome.untimed_packets > 0) {

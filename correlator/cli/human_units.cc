@@ -29,6 +29,9 @@ std::string FormatSeconds(double seconds) {
   if (seconds == 0) {
     return "0 µs";
   }
+  if (!std::isfinite(seconds)) {
+    return "?";
+  }
   // 999.5 µs is 1.00 ms.
   constexpr double kRoundsUp = 0.9995;
   for (const Unit& unit : kUnits) {

@@ -7,7 +7,8 @@
 
 namespace audio_latency::correlator {
 
-// Three digits and the unit that suits: "310 µs", "41.2 ms", "1.23 s".
+// Three digits and the unit that suits: "310 µs", "41.2 ms", "1.23 s"; "?" for what is infinite, as
+// the error bound of clocks of which nothing is known.
 std::string FormatSeconds(double seconds);
 
 // "99.5 %"; only what is exactly none or all is "0 %" or "100 %".

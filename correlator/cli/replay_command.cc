@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -23,6 +24,7 @@ CaptureFile FileOf(const std::string& text) {
   CaptureFile file;
   file.path = is_named ? text.substr(equals + 1) : text;
   file.node = is_named ? text.substr(0, equals) : NodeNameOf(text);
+  file.clock_error_ns = std::nullopt;
   return file;
 }
 
@@ -56,8 +58,9 @@ absl::Status CheckFiles(const std::vector<std::string>& texts,
 }
 
 // "NAME=SECONDS" to all files of the node.
+template <typename Time>
 absl::Status SetTimes(const char* option, const std::vector<std::string>& texts,
-                      bool may_be_negative, int64_t CaptureFile::*member,
+                      bool may_be_negative, Time CaptureFile::*member,
                       std::vector<CaptureFile>* files) {
   for (const std::string& text : texts) {
     const size_t equals = text.rfind('=');
@@ -87,6 +90,23 @@ absl::Status SetTimes(const char* option, const std::vector<std::string>& texts,
     }
   }
   return absl::OkStatus();
+}
+
+// One node alone has nobody to differ from, and the only one without an error of its own is what
+// the others' errors are against.
+void SetKnownErrors(bool one_clock, std::vector<CaptureFile>* files) {
+  std::set<std::string> unknown;
+  for (const CaptureFile& file : *files) {
+    if (!file.clock_error_ns.has_value()) {
+      unknown.insert(file.node);
+    }
+  }
+  if (!one_clock && unknown.size() > 1) {
+    return;
+  }
+  for (CaptureFile& file : *files) {
+    file.clock_error_ns = file.clock_error_ns.value_or(0);
+  }
 }
 
 absl::StatusOr<PortSet> Ports(const char* option, const std::string& text) {
@@ -160,7 +180,11 @@ void ReplayCommandParser::AddOptions(CLI::App* app) {
       "all captures are taken as of one clock");
   app->add_option(
       "--clock-error", clock_errors_,
-      "NAME=SECONDS: how far off that capture's times may be then; makes the error bar");
+      "NAME=SECONDS: how far off that capture's times may be then; makes the error bar. One node "
+      "may go without: the others' errors are against its clock");
+  app->add_flag("--one-clock", command_.one_clock,
+                "All captures' times are of one clock, as of one machine; without this and without "
+                "--clock-error, delays between nodes have no error bar ('?')");
   app->add_option("--endpoints", command_.endpoints_file, "YAML file that names addresses");
   app->add_option("--signature-algorithm", command_.options.signature.algorithm,
                   "xxhash, crc32 or rolling_hash")
@@ -208,6 +232,7 @@ absl::StatusOr<ReplayCommand> ReplayCommandParser::Finish(
                            &command.files));
   RETURN_IF_ERROR(SetTimes("--clock-error", clock_errors_, false, &CaptureFile::clock_error_ns,
                            &command.files));
+  SetKnownErrors(command.one_clock, &command.files);
   ASSIGN_OR_RETURN(command.options.audio_ports, Ports("--audio-ports", audio_ports_));
   ASSIGN_OR_RETURN(command.options.excluded_ports, Ports("--exclude-ports", excluded_ports_));
   DecisionOptions& decision = command.options.matcher.decision;
@@ -215,7 +240,8 @@ absl::StatusOr<ReplayCommand> ReplayCommandParser::Finish(
   decision.link.memory_ns = std::max(decision.link.memory_ns, decision.window_ns);
   // Where clocks are known to be worse than what matching allows for, it must allow for that.
   for (const CaptureFile& file : command.files) {
-    decision.clock_slack_ns = std::max(decision.clock_slack_ns, 2 * file.clock_error_ns);
+    decision.clock_slack_ns =
+        std::max(decision.clock_slack_ns, 2 * file.clock_error_ns.value_or(0));
   }
   if (seed_.has_value()) {
     command.options.signature.seed_text = *seed_;

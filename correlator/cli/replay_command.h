@@ -18,6 +18,7 @@
 namespace audio_latency::correlator {
 
 struct ReplayCommand {
+  // Clock errors are absent where nothing is known of how two nodes' clocks differ.
   std::vector<CaptureFile> files;
   // YAML; empty: none.
   std::string endpoints_file;
@@ -29,6 +30,9 @@ struct ReplayCommand {
   bool events = false;
   // Progress is told even where nobody seems to look.
   bool progress = false;
+  // The user says that all captures' times are of one clock, but for those with an error of their
+  // own.
+  bool one_clock = false;
 };
 
 // The options as they are typed.

@@ -19,6 +19,9 @@ class ClockErrorBoard {
       : bounds_ns_(std::make_unique<std::atomic<int64_t>[]>(kNodes)),
         own_clock_steps_ns_(std::make_unique<std::atomic<int64_t>[]>(kNodes)) {}
 
+  // Of a node of which nobody knows how far its clock is off (captures).
+  static constexpr int64_t kUnboundedNs = std::numeric_limits<int64_t>::max();
+
   // Bound of the error of the time of any of this node's events that may be in matching now.
   int64_t ErrorBoundNs(NodeId node) const {
     return bounds_ns_[node].load(std::memory_order_relaxed);

@@ -21,6 +21,7 @@ struct NodeSnapshot {
   ClockState clock_state = ClockState::kSynchronising;
   // Correlator's monotonic clock minus the node's.
   double clock_offset_seconds = 0;
+  // Infinite: not known.
   double clock_error_bound_seconds = 0;
   // Events taken from the node's probe since the correlator's start.
   double events = 0;

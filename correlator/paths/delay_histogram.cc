@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+
+#include "correlator/clock/clock_error_board.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -159,7 +162,9 @@ DelaySnapshot DelaySeries::Snapshot(uint32_t window_seconds, int64_t now_ns) con
   snapshot.min_seconds = static_cast<double>(histogram.least_ns()) * 1e-9;
   snapshot.mean_seconds = histogram.mean_ns() * 1e-9;
   snapshot.negative_count = static_cast<double>(histogram.negative_count());
-  snapshot.error_bound_seconds = static_cast<double>(part->error_bound_ns) * 1e-9;
+  snapshot.error_bound_seconds = part->error_bound_ns == ClockErrorBoard::kUnboundedNs
+                                     ? std::numeric_limits<double>::infinity()
+                                     : static_cast<double>(part->error_bound_ns) * 1e-9;
   std::transform(buckets_.begin(), buckets_.end(), snapshot.buckets.begin(),
                  [](uint64_t count) { return static_cast<double>(count); });
   snapshot.sum_seconds = static_cast<double>(total_.histogram.sum_ns()) * 1e-9;

@@ -57,7 +57,8 @@ class DelaySeries {
   static constexpr int64_t kSliceNs = 10'000'000'000;
   static constexpr uint32_t kLongestWindowSeconds = 60;
 
-  // `error_bound_ns` is the delay's; `now_ns` must not go back by more than a slice.
+  // `error_bound_ns` is the delay's (ClockErrorBoard::kUnboundedNs: not known); `now_ns` must not
+  // go back by more than a slice.
   void Add(int64_t delay_ns, int64_t error_bound_ns, int64_t now_ns);
   // `window_seconds`: 0 since the start; else the last so many seconds, rounded up to whole slices
   // beside the current one.

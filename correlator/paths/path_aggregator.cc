@@ -40,8 +40,13 @@ DelaySample PathAggregator::Delay(const MatchPoint& from, const MatchPoint& to) 
         wire::kTimeUnitNs +
         static_cast<int64_t>(static_cast<double>(std::abs(sample.delay_ns)) * NodeClock::kMaxSlew);
   } else {
-    sample.error_bound_ns +=
-        clock_errors_.ErrorBoundNs(from_node) + clock_errors_.ErrorBoundNs(to_node);
+    const int64_t from_ns = clock_errors_.ErrorBoundNs(from_node);
+    const int64_t to_ns = clock_errors_.ErrorBoundNs(to_node);
+    if (from_ns == ClockErrorBoard::kUnboundedNs || to_ns == ClockErrorBoard::kUnboundedNs) {
+      sample.error_bound_ns = ClockErrorBoard::kUnboundedNs;
+    } else {
+      sample.error_bound_ns += from_ns + to_ns;
+    }
   }
   return sample;
 }

@@ -22,6 +22,7 @@ namespace audio_latency::correlator {
 // One delay that was measured.
 struct DelaySample {
   int64_t delay_ns = 0;
+  // ClockErrorBoard::kUnboundedNs: not known.
   int64_t error_bound_ns = 0;
 };
 

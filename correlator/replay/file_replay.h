@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct CaptureFile {
   std::string node;
   // As in ObservationPoint.
   int64_t clock_offset_ns = 0;
-  int64_t clock_error_ns = 0;
+  std::optional<int64_t> clock_error_ns = 0;
 };
 
 // The file's name without folder and without .gz, .pcap, .pcapng, .cap: a node's name where the

@@ -4,6 +4,7 @@
 #define CORRELATOR_REPLAY_OBSERVATION_POINT_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "correlator/flows/flow_registry.h"
@@ -29,8 +30,9 @@ struct ObservationPoint {
   enum class Role : uint8_t { kUnknown, kUplink, kContainer } role = Role::kUnknown;
   // Added to the packets' times: the common clock minus the node's.
   int64_t clock_offset_ns = 0;
-  // How far off the times may be after that, beside the capture's own resolution.
-  int64_t clock_error_ns = 0;
+  // How far off the times may be after that, beside the capture's own resolution. Absent: nobody
+  // knows, and delays between this node and another have no error bound.
+  std::optional<int64_t> clock_error_ns = 0;
   // Of the capture's times, at least 1.
   int64_t time_resolution_ns = 1;
 };

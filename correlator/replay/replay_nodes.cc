@@ -1,8 +1,10 @@
 #include "correlator/replay/replay_nodes.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "common/version/version.h"
+#include "correlator/clock/clock_error_board.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -18,14 +20,17 @@ ReplayNodes::PointCounts* ReplayNodes::AddPoint(NodeId node, const ObservationPo
     entry.name = point.node;
     entry.clock_offset_ns = point.clock_offset_ns;
   }
-  entry.clock_error_ns = std::max(entry.clock_error_ns, point.clock_error_ns);
+  entry.clock_error_ns = entry.clock_error_ns.has_value() && point.clock_error_ns.has_value()
+                             ? std::optional(std::max(*entry.clock_error_ns, *point.clock_error_ns))
+                             : std::nullopt;
   entry.time_resolution_ns = std::max(entry.time_resolution_ns, point.time_resolution_ns);
   return &entry.points.emplace_back();
 }
 
 int64_t ReplayNodes::ErrorBoundNs(NodeId node) const {
   const Node& entry = nodes_.at(node);
-  return entry.clock_error_ns + entry.time_resolution_ns / 2;
+  return entry.clock_error_ns.has_value() ? *entry.clock_error_ns + entry.time_resolution_ns / 2
+                                          : ClockErrorBoard::kUnboundedNs;
 }
 
 void ReplayNodes::NotePacket(NodeId node, PointCounts* counts, int64_t time_ns,
@@ -48,7 +53,9 @@ NodeSnapshot ReplayNodes::SnapshotOf(const Node& node, int64_t error_bound_ns) {
   snapshot.last_seen_unix_ns = node.newest_ns;
   snapshot.clock_state = ClockState::kGood;
   snapshot.clock_offset_seconds = static_cast<double>(node.clock_offset_ns) / kNsPerSecond;
-  snapshot.clock_error_bound_seconds = static_cast<double>(error_bound_ns) / kNsPerSecond;
+  snapshot.clock_error_bound_seconds = error_bound_ns == ClockErrorBoard::kUnboundedNs
+                                           ? std::numeric_limits<double>::infinity()
+                                           : static_cast<double>(error_bound_ns) / kNsPerSecond;
   SoftwareCapture::Counters capture = {};
   double unwanted = 0;
   double no_room = 0;

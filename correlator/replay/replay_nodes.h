@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +38,8 @@ class ReplayNodes final : public NodeReader {
   PointCounts* AddPoint(NodeId node, const ObservationPoint& point);
   int64_t OffsetNs(NodeId node) const { return nodes_.at(node).clock_offset_ns; }
   int64_t TimeResolutionNs(NodeId node) const { return nodes_.at(node).time_resolution_ns; }
-  // The clock's error, and half of the times' resolution.
+  // The clock's error, and half of the times' resolution; ClockErrorBoard::kUnboundedNs when a
+  // point's is not known.
   int64_t ErrorBoundNs(NodeId node) const;
   void NotePacket(NodeId node, PointCounts* counts, int64_t time_ns,
                   const SoftwareCapture::Counters& capture);
@@ -54,7 +56,7 @@ class ReplayNodes final : public NodeReader {
   struct Node {
     std::string name;
     int64_t clock_offset_ns = 0;
-    int64_t clock_error_ns = 0;
+    std::optional<int64_t> clock_error_ns = 0;
     int64_t time_resolution_ns = 1;
     int64_t newest_ns = 0;
     std::deque<PointCounts> points;

@@ -175,8 +175,10 @@ absl::StatusOr<std::vector<RtpRecord>> MediaLab::ReadRelay(const Pod& relay) con
 
 absl::StatusOr<std::string> MediaLab::RunReplay(const std::string& what) const {
   ProcessOptions options;
-  options.arguments = {BuiltProgram("audio-latency"), "-o", "json", "replay", what, "--endpoints",
-                       folder_ + "/endpoints.yaml"};
+  // The lab's nodes are one machine.
+  options.arguments = {
+      BuiltProgram("audio-latency"), "-o", "json", "replay", what, "--one-clock", "--endpoints",
+      folder_ + "/endpoints.yaml"};
   for (const auto& pod : cluster_->pods()) {
     options.arguments.push_back(fmt::format("{}={}", pod->node, CapturePath(*pod)));
   }

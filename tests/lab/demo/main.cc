@@ -159,10 +159,10 @@ absl::StatusOr<int> RunReplayed(const absl::Status& reason, const DemoOptions& o
                    ReplayRecording(options.recording_folder, options.folder));
   const int status = Summarise(result);
   Say(fmt::format("kept: {}/paths.json", options.folder));
-  Say(
-      fmt::format("to ask further: build/bin/audio-latency replay {0}/*.pcap.gz --endpoints "
-                  "{0}/endpoints.yaml",
-                  options.recording_folder));
+  Say(fmt::format(
+      "to ask further: build/bin/audio-latency replay {0}/*.pcap.gz --one-clock --endpoints "
+      "{0}/endpoints.yaml",
+      options.recording_folder));
   return status;
 }
 

@@ -30,8 +30,10 @@ absl::Status FromJson(const std::string& text, Message* message) {
 absl::StatusOr<std::string> Replay(const Recording& recording, const std::string& folder,
                                    const std::string& what) {
   ProcessOptions options;
-  options.arguments = {BuiltProgram("audio-latency"), "replay", "-o", "json", what, "--endpoints",
-                       folder + "/endpoints.yaml"};
+  // The lab's nodes are one machine.
+  options.arguments = {
+      BuiltProgram("audio-latency"), "replay", "-o", "json", what, "--one-clock", "--endpoints",
+      folder + "/endpoints.yaml"};
   for (const Recording::File& file : recording.files) {
     options.arguments.push_back(fmt::format("{}={}/{}", file.node, folder, file.name));
   }

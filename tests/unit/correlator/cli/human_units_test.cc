@@ -1,6 +1,7 @@
 #include "correlator/cli/human_units.h"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 namespace audio_latency::correlator {
 namespace {
@@ -17,6 +18,7 @@ TEST_CASE("delays have three digits and a unit that suits") {
   CHECK(FormatSeconds(-0.0005) == "-500 µs");
   CHECK(FormatSeconds(1e-10) == "<1 ns");
   CHECK(FormatSeconds(-1e-10) == ">-1 ns");
+  CHECK(FormatSeconds(std::numeric_limits<double>::infinity()) == "?");
 }
 
 TEST_CASE("what rounds up gets the next unit") {

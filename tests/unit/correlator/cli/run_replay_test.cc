@@ -63,8 +63,8 @@ bool Mentions(const std::string& text, const std::string& part) {
 }
 
 TEST_CASE("the recorded call's tables are as they were") {
-  const CliRun run =
-      Replay(With(DemoFiles(), {"--endpoints", kDemo + "endpoints.yaml", "--audio-ports", "7000"}));
+  const CliRun run = Replay(With(DemoFiles(), {"--one-clock", "--endpoints",
+                                               kDemo + "endpoints.yaml", "--audio-ports", "7000"}));
   REQUIRE(run.exit_code == kExitOk);
   CHECK(run.errors.empty());
   CHECK(run.output.starts_with("CAPTURE  FROM (UTC) "));
@@ -145,13 +145,14 @@ TEST_CASE("of a damaged capture what was read is told, and the rest is an error"
   CHECK(run.exit_code == kExitServerError);
   CHECK(Mentions(run.output, "inside 10.244.2.2"));
   const std::vector<std::string> errors = Lines(run.errors);
-  REQUIRE(errors.size() == 3);
-  CHECK(errors[0].starts_with("audio-latency: " + cut.path() + ": at byte 250000 as stored: "));
-  CHECK(Mentions(errors[0], "packets were read before)"));
-  CHECK(errors[1] == "audio-latency: " + no_capture.path() +
+  REQUIRE(errors.size() == 4);
+  CHECK(Mentions(errors[0], "how the clocks of a, b, c, notes.txt differ"));
+  CHECK(errors[1].starts_with("audio-latency: " + cut.path() + ": at byte 250000 as stored: "));
+  CHECK(Mentions(errors[1], "packets were read before)"));
+  CHECK(errors[2] == "audio-latency: " + no_capture.path() +
                          ": at byte 0: neither pcap nor pcapng: record with tcpdump -w, or save as "
                          "one of them (0 packets were read before)");
-  CHECK(errors[2] ==
+  CHECK(errors[3] ==
         "audio-latency: 2 of 4 captures could not be read to the end; the answer is of the rest");
 }
 
@@ -205,10 +206,16 @@ TEST_CASE("microseconds make an error bar of one") {
   }
   const TemporaryFile first(a.text(), "a.pcap");
   const TemporaryFile second(b.text(), "b.pcap");
-  const json answer = json::parse(Replay({first.path(), second.path(), "-o", "json"}).output);
+  const json answer =
+      json::parse(Replay({first.path(), second.path(), "--one-clock", "-o", "json"}).output);
   const json& hops = answer["paths"][0]["hops"];
   CHECK(hops[0]["error_bound_seconds"].get<double>() == Approx(1.128e-6));
   CHECK(hops[1]["error_bound_seconds"].get<double>() == Approx(1.128e-6));
+  // What one capture alone tells is as sure whatever its clock.
+  const json unsure =
+      json::parse(Replay({first.path(), second.path(), "-o", "json"}).output)["paths"][0]["hops"];
+  CHECK(unsure[0]["error_bound_seconds"] == "Infinity");
+  CHECK(unsure[1]["error_bound_seconds"].get<double>() == Approx(1.128e-6));
 }
 
 TEST_CASE("clock offset and error are applied to the capture that is named") {
@@ -227,6 +234,43 @@ TEST_CASE("clock offset and error are applied to the capture that is named") {
   const json& hop = answer["paths"][0]["hops"][0];
   CHECK(hop["one_way_delay"]["max_seconds"].get<double>() == Approx(0.0003).epsilon(0.001));
   CHECK(hop["error_bound_seconds"].get<double>() == Approx(0.003).epsilon(0.001));
+}
+
+TEST_CASE("of clocks that nobody vouches for no error bar is told between nodes") {
+  // B's clock is behind by more than the network takes.
+  constexpr int64_t kBehindNs = 3 * kMillisecondNs;
+  PcapWriter a;
+  PcapWriter b;
+  for (const CapturedPacket& packet : CaptureCall({})) {
+    const bool at_b = packet.place != kAtA;
+    (at_b ? b : a).Packet(packet.time_ns - (at_b ? kBehindNs : 0), packet.frame);
+  }
+  const TemporaryFile first(a.text(), "a.pcap");
+  const TemporaryFile second(b.text(), "b.pcap");
+  const std::vector<std::string> files = {first.path(), second.path()};
+  const CliRun run = Replay(With(files, {"-o", "json", "--hops"}));
+  REQUIRE(run.exit_code == kExitOk);
+  const std::vector<std::string> errors = Lines(run.errors);
+  REQUIRE(!errors.empty());
+  CHECK(Mentions(errors[0], "how the clocks of a, b differ"));
+  CHECK(Mentions(errors[0], "--one-clock"));
+  CHECK(Mentions(errors[0], "--clock-error NAME=SECONDS"));
+  const json all = json::parse(run.output);
+  const auto unbounded = std::count_if(all["hops"].begin(), all["hops"].end(), [](const json& hop) {
+    return hop["error_bound_seconds"] == "Infinity";
+  });
+  CHECK(unbounded > 0);
+  CHECK(Mentions(Replay(files).output, " ? "));
+  for (const std::vector<std::string>& said :
+       {std::vector<std::string>{"--one-clock"}, {"--clock-error", "b=4ms"}}) {
+    const CliRun known = Replay(With(With(files, said), {"-o", "json", "--hops"}));
+    CHECK_FALSE(Mentions(known.errors, "clocks"));
+    CHECK_FALSE(Mentions(known.output, "Infinity"));
+  }
+  // A node has one clock, whatever it may be.
+  const CliRun one_node = Replay({"n=" + first.path(), "n=" + second.path(), "-o", "json"});
+  CHECK_FALSE(Mentions(one_node.errors, "clocks"));
+  CHECK_FALSE(Mentions(one_node.output, "Infinity"));
 }
 
 // Every look at it is a second later.
