@@ -70,8 +70,7 @@ CAPTURE_FUNCTION int cadence_accept(struct cadence *cadence, __u64 time_ns, __u3
 		}
 		if (sum > CADENCE_MAX_BYTES)
 			verdict = CADENCE_BULK;
-		else if (empty || sum < CADENCE_MIN_BYTES ||
-			 largest * CADENCE_LARGEST_SHARE > sum)
+		else if (empty || sum < CADENCE_MIN_BYTES || largest * CADENCE_LARGEST_SHARE > sum)
 			verdict = CADENCE_UNSTEADY;
 		else
 			verdict = CADENCE_STEADY;

@@ -117,37 +117,38 @@ CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has
  * `cause` label that users see. X(constant, name, lost): lost = 1 where an event that should have
  * gone out did not.
  */
-#define CAPTURE_COUNTERS(X) \
-	X(PACKETS, "packets", 0) /* all that the programs saw */ \
-	X(EVENTS, "events", 0) /* records put into the ring */ \
-	X(SIGNED, "signed", 0) /* of these, with a signature */ \
-	X(NOT_IP, "not_ip", 0) \
-	X(NOT_TCP_OR_UDP, "not_tcp_or_udp", 0) \
-	X(MALFORMED, "malformed", 0) /* a header is cut short or contradicts itself */ \
-	X(FRAGMENT, "fragment", 0) /* IP fragments carry no whole segment */ \
-	X(PORT_FILTERED, "port_filtered", 0) \
-	X(NO_PAYLOAD, "no_payload", 0) \
-	X(NOT_RTP, "not_rtp", 0) /* UDP without a plausible RTP header */ \
-	X(RTP_PROBATION, "rtp_probation", 0) /* sequence has not yet been seen to advance */ \
-	X(RTP_TOO_SHORT, "rtp_too_short", 0) /* under 16 bytes: comfort noise, DTX */ \
-	X(RTP_DUPLICATE, "rtp_duplicate", 0) \
-	X(RTP_GAP, "rtp_gap", 0) /* sequence numbers missing: no window spans them */ \
-	X(RTP_LATE, "rtp_late", 0) /* behind a later one: signed alone */ \
-	X(NOT_AUDIO, "not_audio", 0) /* no port list, and without the cadence of audio */ \
-	/* before what is expected next, and in no gap that is waited for: mostly seen already */ \
-	X(TCP_RETRANSMISSION, "tcp_retransmission", 0) \
-	X(TCP_GAP, "tcp_gap", 0) /* bytes missing: signed on behind them */ \
-	X(TCP_LATE, "tcp_late", 0) /* filled a gap */ \
+#define CAPTURE_COUNTERS(X)                                                                            \
+	X(PACKETS, "packets", 0) /* all that the programs saw */                                       \
+	X(EVENTS, "events", 0) /* records put into the ring */                                         \
+	X(SIGNED, "signed", 0) /* of these, with a signature */                                        \
+	X(NOT_IP, "not_ip", 0)                                                                         \
+	X(NOT_TCP_OR_UDP, "not_tcp_or_udp", 0)                                                         \
+	X(MALFORMED, "malformed", 0) /* a header is cut short or contradicts itself */                 \
+	X(FRAGMENT, "fragment", 0) /* IP fragments carry no whole segment */                           \
+	X(PORT_FILTERED, "port_filtered", 0)                                                           \
+	X(NO_PAYLOAD, "no_payload", 0)                                                                 \
+	X(NOT_RTP, "not_rtp", 0) /* UDP without a plausible RTP header */                              \
+	X(RTP_PROBATION, "rtp_probation", 0) /* sequence has not yet been seen to advance */           \
+	X(RTP_TOO_SHORT, "rtp_too_short", 0) /* under 16 bytes: comfort noise, DTX */                  \
+	X(RTP_DUPLICATE, "rtp_duplicate", 0)                                                           \
+	X(RTP_GAP, "rtp_gap", 0) /* sequence numbers missing: no window spans them */                  \
+	X(RTP_LATE, "rtp_late", 0) /* behind a later one: signed alone */                              \
+	X(NOT_AUDIO, "not_audio", 0) /* no port list, and without the cadence of audio */              \
+	/* before what is expected next, and in no gap that is waited for: mostly seen already */      \
+	X(TCP_RETRANSMISSION, "tcp_retransmission", 0)                                                 \
+	X(TCP_GAP, "tcp_gap", 0) /* bytes missing: signed on behind them */                            \
+	X(TCP_LATE, "tcp_late", 0) /* filled a gap */                                                  \
 	/* a gap given up: another opened, the stream went on far, or it was filled from its middle */ \
-	X(TCP_GAP_UNFILLED, "tcp_gap_unfilled", 1) \
-	/* payload beyond CAPTURE_PAYLOAD_MAX_BYTES (BIG TCP), or RTP beyond one chunk */ \
-	X(PACKET_TOO_LONG, "packet_too_long", 1) \
-	X(FLOW_TABLE_FULL, "flow_table_full", 1) \
-	X(FLOW_BUSY, "flow_busy", 1) /* another CPU holds the flow */ \
-	X(LOAD_FAILED, "load_failed", 1) /* the packet's bytes could not be read */ \
-	X(ANCHORS_OVERFLOW, "anchors_overflow", 1) /* more anchors in a chunk than there is room for */ \
-	X(GATE_DISTINCT, "gate_distinct", 0) /* 8 or fewer distinct bytes: tones, silence */ \
-	X(GATE_SILENCE, "gate_silence", 0) /* root mean square under the threshold */ \
+	X(TCP_GAP_UNFILLED, "tcp_gap_unfilled", 1)                                                     \
+	/* payload beyond CAPTURE_PAYLOAD_MAX_BYTES (BIG TCP), or RTP beyond one chunk */              \
+	X(PACKET_TOO_LONG, "packet_too_long", 1)                                                       \
+	X(FLOW_TABLE_FULL, "flow_table_full", 1)                                                       \
+	X(FLOW_BUSY, "flow_busy", 1) /* another CPU holds the flow */                                  \
+	X(LOAD_FAILED, "load_failed", 1) /* the packet's bytes could not be read */                    \
+	X(ANCHORS_OVERFLOW, "anchors_overflow",                                                        \
+	  1) /* more anchors in a chunk than there is room for */                                      \
+	X(GATE_DISTINCT, "gate_distinct", 0) /* 8 or fewer distinct bytes: tones, silence */           \
+	X(GATE_SILENCE, "gate_silence", 0) /* root mean square under the threshold */                  \
 	X(RING_FULL, "ring_full", 1)
 
 enum capture_counter {

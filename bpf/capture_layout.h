@@ -24,8 +24,7 @@ static inline __u32 capture_tail_room(__u32 window_bytes)
 /* Value size of the map `flows`. */
 static inline __u32 capture_flow_value_bytes(__u32 window_bytes)
 {
-	return CAPTURE_FLOW_HEADER_BYTES +
-	       CAPTURE_FLOW_HISTORIES * capture_tail_room(window_bytes);
+	return CAPTURE_FLOW_HEADER_BYTES + CAPTURE_FLOW_HISTORIES * capture_tail_room(window_bytes);
 }
 
 /* Odd, with its bits well mixed: the multiplier of the anchor mix (signature.h). */

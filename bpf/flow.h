@@ -64,8 +64,7 @@ struct flow_state {
 };
 
 CAPTURE_STATIC_ASSERT(RTP_CANDIDATES * sizeof(struct rtp_candidate) <=
-			      CAPTURE_FLOW_HISTORIES *
-				      ((CAPTURE_WINDOW_MIN_BYTES + 3 + 7) & ~7),
+			      CAPTURE_FLOW_HISTORIES * ((CAPTURE_WINDOW_MIN_BYTES + 3 + 7) & ~7),
 		      "the history of the smallest window holds the candidates");
 CAPTURE_STATIC_ASSERT(__builtin_offsetof(struct flow_state, history) == CAPTURE_FLOW_HEADER_BYTES,
 		      "the loader sizes the map by this");

@@ -103,8 +103,7 @@ static __always_inline int rtp_is_second(struct rtp_candidate *candidate, __u32 
 			candidate->time = 0;
 			return 1;
 		}
-	} else if (candidate->time &&
-		   (__u16)(now - candidate->time) <= RTP_CANDIDATE_PATIENCE) {
+	} else if (candidate->time && (__u16)(now - candidate->time) <= RTP_CANDIDATE_PATIENCE) {
 		return 0;
 	}
 	candidate->ssrc = ssrc;

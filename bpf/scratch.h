@@ -54,7 +54,8 @@ struct capture_scratch {
 	struct network network;
 	struct transport transport;
 	struct flow_key key;
-	struct signature_event event; /* all but signature, position and SIGNED are set once a packet */
+	struct signature_event
+		event; /* all but signature, position and SIGNED are set once a packet */
 	struct stream_part part;
 	/* First and last place in `buffer` where a window may begin. */
 	__u32 scan_from;

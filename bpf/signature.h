@@ -165,9 +165,9 @@ static __always_inline __u64 xxh64(const __u8 *b, __u32 bytes, const __u32 bytes
  * registers' reach. The upper 32 bits are the CRC of the same bytes begun with the seed.
  */
 static const __u32 crc32_nibble_table[16] = {
-	0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158,
-	0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4,
-	0xa00ae278, 0xbdbdf21c,
+	0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+	0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+	0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
 };
 
 static __always_inline __u32 crc32_byte(__u32 crc, __u8 byte)

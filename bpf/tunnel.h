@@ -73,8 +73,7 @@ static __always_inline int parse_tunnel(const __u8 *data, const __u8 *end,
 		return parse_ipv4(data, end, end_offset, inner);
 	if (ethertype == ETHERTYPE_IPV6)
 		return parse_ipv6(data, end, end_offset, inner);
-	if (ethertype != ETHERTYPE_ETHERNET ||
-	    inner->offset + ETHERNET_HEADER_BYTES > end_offset)
+	if (ethertype != ETHERTYPE_ETHERNET || inner->offset + ETHERNET_HEADER_BYTES > end_offset)
 		return CAPTURE_COUNTER_MALFORMED;
 	return parse_ethernet(data, end, end_offset, inner);
 }
