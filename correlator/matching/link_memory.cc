@@ -187,4 +187,12 @@ uint64_t LinkMemory::CountLocks(int64_t now_ns) const {
       }));
 }
 
+void LinkMemory::Forget(int64_t oldest_ns) {
+  for (State& state : states_) {
+    if (!IsRecent(state.last_use_ns, oldest_ns)) {
+      state.stream_order.Clear();
+    }
+  }
+}
+
 }  // namespace audio_latency::correlator

@@ -40,7 +40,8 @@ struct LinkCandidate {
   int64_t delay_ns() const { return left_ns - entered_ns; }
 };
 
-// Per conversation; bounded by the number of conversations. Not thread-safe.
+// Per conversation; bounded by the number of conversations, and for each that is locked at most
+// StreamOrder::kMaxBytes more. Not thread-safe.
 //
 // Why a lone unique link is not believed: two calls that play one prompt at the same time look like
 // one whenever a passage of each is lost, and rightly paired as often as wrongly. Only a run of
@@ -79,6 +80,9 @@ class LinkMemory {
   bool Echoes(ConversationId from, ConversationId to, int64_t now_ns) const;
 
   uint64_t CountLocks(int64_t now_ns) const;
+  // Nothing that left before `oldest_ns` will be asked of again: gives back the memory of locks
+  // that have ended for all that may still come.
+  void Forget(int64_t oldest_ns);
 
  private:
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::min() / 2;

@@ -32,8 +32,12 @@ uint64_t Matcher::ArrivedBy(int64_t time_ns) const {
   return later == marks_.begin() ? live_begin_ : std::prev(later)->end;
 }
 
+int64_t Matcher::OldestArrivalNs(int64_t now_ns) const {
+  return now_ns - options_.decision.window_ns - options_.hold_ns - kMaxAheadNs;
+}
+
 void Matcher::Forget(int64_t now_ns) {
-  const int64_t oldest_ns = now_ns - options_.decision.window_ns - options_.hold_ns - kMaxAheadNs;
+  const int64_t oldest_ns = OldestArrivalNs(now_ns);
   while (!marks_.empty() && marks_.front().time_ns < oldest_ns) {
     live_begin_ = marks_.front().end;
     marks_.pop_front();
@@ -87,6 +91,8 @@ void Matcher::Decide(int64_t now_ns, std::vector<Match>* matches) {
   if (now_ns - locks_counted_ns_ >= kLockCountSpacingNs) {
     locks_counted_ns_ = now_ns;
     counters_.locks = memory_.CountLocks(now_ns);
+    // It may have been as old as the window when it arrived.
+    memory_.Forget(OldestArrivalNs(now_ns) - options_.decision.window_ns);
   }
 }
 

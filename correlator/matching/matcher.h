@@ -73,6 +73,8 @@ class Matcher {
   void AppendTree(size_t passage, int16_t predecessor, Match* match);
   uint32_t FlagsAfter(const PiecePassage& passage) const;
   void WriteBack();
+  // What arrived before this belongs to nothing that is decided at `now_ns`.
+  int64_t OldestArrivalNs(int64_t now_ns) const;
   void Forget(int64_t now_ns);
 
   const FlowRegistry& flows_;

@@ -44,7 +44,7 @@ void StreamOrder::Add(const StreamStep& step) {
   if (std::abs(step.entered_ns - added_entered_ns_) < kSpacingNs) {
     return;
   }
-  const auto after = After(step);
+  auto after = After(step);
   const auto is_near = [&](const StreamStep& milestone) {
     return std::abs(milestone.entered_ns - step.entered_ns) < kSpacingNs;
   };
@@ -63,10 +63,15 @@ void StreamOrder::Add(const StreamStep& step) {
     milestones_ = {step};
     return;
   }
-  milestones_.insert(after, step);
-  if (milestones_.size() > kMaxMilestones) {
+  if (milestones_.size() == kMaxMilestones) {
+    if (after == milestones_.begin()) {
+      return;  // it would be the first to go
+    }
+    const auto place = after - milestones_.begin() - 1;
     milestones_.erase(milestones_.begin());
+    after = milestones_.begin() + place;
   }
+  milestones_.insert(after, step);
 }
 
 }  // namespace audio_latency::correlator

@@ -21,9 +21,13 @@ struct StreamStep {
 
 // What TCP holds back behind a lost segment may leave seconds after it entered, all at once and
 // told late: by time it seems out of order, by its place in the streams it is not. Remembers some
-// links of a pair, a while apart. Not thread-safe.
+// links of a pair, a while apart: at most kMaxBytes of heap, and none after Clear. Not thread-safe.
 class StreamOrder {
+  static constexpr size_t kMaxMilestones = 16;
+
  public:
+  static constexpr size_t kMaxBytes = kMaxMilestones * sizeof(StreamStep);
+
   // True when the piece lies between the same two links in both streams, and about as far from
   // each: a repeated piece, taken for its earlier self, does not. False where too little is known.
   bool Keeps(const StreamStep& step) const;
@@ -31,9 +35,10 @@ class StreamOrder {
   // anew.
   void Add(const StreamStep& step);
   void Clear() { *this = {}; }
+  // Heap that it holds.
+  size_t memory_bytes() const { return milestones_.capacity() * sizeof(StreamStep); }
 
  private:
-  static constexpr size_t kMaxMilestones = 16;
   static constexpr int64_t kSpacingNs = 100'000'000;
   // Neighbours that entered further apart say little about what is between them.
   static constexpr int64_t kMaxGapNs = 5'000'000'000;
@@ -43,7 +48,8 @@ class StreamOrder {
   // The first that left behind the step.
   std::vector<StreamStep>::const_iterator After(const StreamStep& step) const;
 
-  std::vector<StreamStep> milestones_;  // in order of both streams
+  // In order of both streams. Never grows beyond kMaxMilestones, and by doubling exactly to it.
+  std::vector<StreamStep> milestones_;
   // Of the one added last: most steps are near it, and are done with without a look at the others.
   int64_t added_entered_ns_ = std::numeric_limits<int64_t>::min() / 2;
 };

@@ -107,5 +107,36 @@ TEST_CASE("When the streams begin anew, what was before them is forgotten") {
   CHECK_FALSE(order.Keeps(step));
 }
 
+TEST_CASE("However long the call, the memory is bounded, and given back") {
+  StreamOrder order;
+  for (int ms = 0; ms < 60'000; ms += 20) {
+    order.Add(StepAt(static_cast<uint32_t>(ms) * 100, ms, ms + 40));
+    REQUIRE(order.memory_bytes() <= StreamOrder::kMaxBytes);
+  }
+  CHECK(order.memory_bytes() == StreamOrder::kMaxBytes);
+  // Told late, from before all that is remembered: it takes nobody's place.
+  order.Add(StepAt(4'000'000, 40'000, 40'040));
+  CHECK(order.memory_bytes() == StreamOrder::kMaxBytes);
+  CHECK_FALSE(order.Keeps(StepAt(4'050'000, 40'500, 61'000)));
+  CHECK(order.Keeps(StepAt(5'905'000, 59'050, 61'000)));
+  order.Clear();
+  CHECK(order.memory_bytes() == 0);
+  CHECK_FALSE(order.Keeps(StepAt(5'905'000, 59'050, 61'000)));
+}
+
+TEST_CASE("A place is found for what comes late when the memory is full") {
+  StreamOrder order;
+  for (int ms = 0; ms < 60'000; ms += 1000) {
+    order.Add(StepAt(static_cast<uint32_t>(ms) * 100, ms, ms + 40));
+  }
+  order.Add(StepAt(5'550'000, 55'500, 59'100));
+  // Between 55.5 and 56 s: by the shares of 55 to 56 s it is in order too.
+  CHECK(order.Keeps(StepAt(5'570'000, 55'700, 59'100)));
+  // Between 55 and 55.5 s only with the one added: of 0.2 s in one stream, 0.4 s in the other.
+  StreamStep step = StepAt(5'520'000, 55'200, 59'100);
+  step.left_position = StepAt(5'526'000, 0, 0).left_position;
+  CHECK_FALSE(order.Keeps(step));
+}
+
 }  // namespace
 }  // namespace audio_latency::correlator
