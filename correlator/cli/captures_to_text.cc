@@ -98,6 +98,20 @@ std::string RemarksText(std::span<const CaptureOutcome> outcomes,
         "captures (reordercap), or check --clock-offset\n",
         counters.late_packets, counters.packets);
   }
+  if (counters.segmented_packets > 0) {
+    text += fmt::format(
+        "{} UDP packets held several RTP packets each (segmentation offload) and were taken apart "
+        "where RTP's headers recur\n",
+        counters.segmented_packets);
+  }
+  if (counters.untested_tcp_signatures > 0) {
+    text += fmt::format(
+        "{} signatures are of TCP flows that were not tested for the cadence of audio, so that "
+        "data "
+        "of any kind may be among them: give --audio-ports, or --detect-audio to test as a probe "
+        "does\n",
+        counters.untested_tcp_signatures);
+  }
   std::set<std::string> unknown_clocks;
   for (const CaptureOutcome& outcome : outcomes) {
     if (!outcome.file.clock_error_ns.has_value()) {

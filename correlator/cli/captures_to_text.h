@@ -20,7 +20,7 @@ std::string CapturesText(std::span<const CaptureOutcome> outcomes,
 std::string NothingReplayedText(const Replay::Counters& counters);
 
 // What the user should know beside the answers, a line each: packets cut, late or without a time,
-// and clocks of which nothing is known.
+// what was taken apart or not tested, and clocks of which nothing is known.
 std::string RemarksText(std::span<const CaptureOutcome> outcomes, const Replay::Counters& counters);
 
 }  // namespace audio_latency::correlator

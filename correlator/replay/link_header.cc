@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
+#include "correlator/replay/ethernet.h"
+
 namespace audio_latency::correlator {
 namespace {
 
-constexpr size_t kEthernetHeaderBytes = 14;
-constexpr uint16_t kEthertypeIpv4 = 0x0800;
-constexpr uint16_t kEthertypeIpv6 = 0x86dd;
 constexpr size_t kNullHeaderBytes = 4;
 // packet type, ARPHRD type, address length, address, protocol
 constexpr size_t kCookedV1HeaderBytes = 16;
@@ -15,14 +14,6 @@ constexpr size_t kCookedV1HeaderBytes = 16;
 constexpr size_t kCookedV2HeaderBytes = 20;
 // PACKET_OUTGOING of linux/if_packet.h; all other types came in.
 constexpr uint16_t kOutgoing = 4;
-
-uint16_t BigEndian16(std::span<const uint8_t> bytes) {
-  return static_cast<uint16_t>(bytes[0] << 8 | bytes[1]);
-}
-
-uint32_t BigEndian32(std::span<const uint8_t> bytes) {
-  return uint32_t{BigEndian16(bytes)} << 16 | BigEndian16(bytes.subspan(2));
-}
 
 // The packet itself tells its version, so that the many numbers of address families (BSD's differ
 // from Linux's, in the byte order of the capturing machine) need no table.

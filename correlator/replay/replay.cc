@@ -1,5 +1,7 @@
 #include "correlator/replay/replay.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -16,6 +18,7 @@
 #include "correlator/replay/replay_nodes.h"
 #include "correlator/replay/replay_paths.h"
 #include "correlator/replay/role_guess.h"
+#include "correlator/replay/rtp_segments.h"
 #include "fmt/format.h"
 
 namespace audio_latency::correlator {
@@ -112,11 +115,13 @@ class ReplayImplementation final : public Replay {
         roles_[point.node].Note(interface, packet_direction_, *glance);
       }
     }
+    const uint32_t segment_bytes = RtpSegmentBytes(frame.ethernet);
+    counters_.segmented_packets += segment_bytes > 0;
     // Where the direction is unknown it is the same for all, so that it tells no flows apart.
     point.capture->Packet(frame.ethernet, static_cast<uint64_t>(time_ns), interface,
                           packet_direction_ == Direction::kEgress ? CAPTURE_DIRECTION_EGRESS
                                                                   : CAPTURE_DIRECTION_INGRESS,
-                          {});
+                          {.segment_bytes = segment_bytes});
     nodes_.NotePacket(point.node, point.counts, common_ns, point.capture->counters());
     if (!observations_.empty()) {
       matcher_.Add(observations_, clock_.NowNs());
@@ -201,6 +206,8 @@ class ReplayImplementation final : public Replay {
     const std::string& interface_name = interfaces_[event.interface_index].name;
     std::optional<FlowId> flow;
     if ((event.flags & CAPTURE_EVENT_SIGNED) != 0) {
+      counters_.untested_tcp_signatures += event.transport == IPPROTO_TCP &&
+                                           options_.audio_ports.empty() && !options_.detect_cadence;
       flow = flows_.Find(event,
                          {.node = point.node,
                           .interface_name = interface_name,

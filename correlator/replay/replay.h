@@ -87,6 +87,11 @@ class Replay {
     uint64_t late_packets = 0;
     // With and without signature.
     uint64_t events = 0;
+    // Signatures of TCP flows of which neither `audio_ports` nor `detect_cadence` says that they
+    // are audio.
+    uint64_t untested_tcp_signatures = 0;
+    // Held several RTP packets (UDP segmentation offload), which were told apart.
+    uint64_t segmented_packets = 0;
   };
   virtual const Counters& counters() const = 0;
 };

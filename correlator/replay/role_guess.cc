@@ -3,18 +3,13 @@
 #include <array>
 #include <cstring>
 
+#include "correlator/replay/ethernet.h"
+
 namespace audio_latency::correlator {
 namespace {
 
-constexpr size_t kEthertypeOffset = 12;
-constexpr size_t kVlanTagBytes = 4;
-constexpr int kMaxVlanTags = 2;
 constexpr size_t kIpv4HeaderBytes = 20;
 constexpr size_t kIpv6HeaderBytes = 40;
-
-uint16_t BigEndian16(std::span<const uint8_t> bytes) {
-  return static_cast<uint16_t>(bytes[0] << 8 | bytes[1]);
-}
 
 IpAddress FromIpv4(std::span<const uint8_t> bytes) {
   std::array<uint8_t, 16> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -30,24 +25,16 @@ bool IsFirstHop(uint8_t hops_left) {
 }  // namespace
 
 std::optional<IpGlance> GlanceAtIp(std::span<const uint8_t> ethernet) {
-  size_t at = kEthertypeOffset;
-  for (int tags = 0; tags <= kMaxVlanTags && at + 2 <= ethernet.size(); ++tags) {
-    const uint16_t ethertype = BigEndian16(ethernet.subspan(at));
-    const std::span<const uint8_t> rest = ethernet.subspan(at + 2);
-    if (ethertype == 0x0800 && rest.size() >= kIpv4HeaderBytes) {
-      return IpGlance{.source = FromIpv4(rest.subspan(12)),
-                      .destination = FromIpv4(rest.subspan(16)),
-                      .hops_left = rest[8]};
-    }
-    if (ethertype == 0x86dd && rest.size() >= kIpv6HeaderBytes) {
-      return IpGlance{.source = IpAddress::FromMapped(rest.subspan<8, 16>()),
-                      .destination = IpAddress::FromMapped(rest.subspan<24, 16>()),
-                      .hops_left = rest[7]};
-    }
-    if (ethertype != 0x8100 && ethertype != 0x88a8) {
-      break;
-    }
-    at += kVlanTagBytes;
+  const auto [ethertype, ip] = PayloadOf(ethernet);
+  if (ethertype == kEthertypeIpv4 && ip.size() >= kIpv4HeaderBytes) {
+    return IpGlance{.source = FromIpv4(ip.subspan(12)),
+                    .destination = FromIpv4(ip.subspan(16)),
+                    .hops_left = ip[8]};
+  }
+  if (ethertype == kEthertypeIpv6 && ip.size() >= kIpv6HeaderBytes) {
+    return IpGlance{.source = IpAddress::FromMapped(ip.subspan<8, 16>()),
+                    .destination = IpAddress::FromMapped(ip.subspan<24, 16>()),
+                    .hops_left = ip[7]};
   }
   return std::nullopt;
 }

@@ -145,14 +145,15 @@ TEST_CASE("of a damaged capture what was read is told, and the rest is an error"
   CHECK(run.exit_code == kExitServerError);
   CHECK(Mentions(run.output, "inside 10.244.2.2"));
   const std::vector<std::string> errors = Lines(run.errors);
-  REQUIRE(errors.size() == 4);
-  CHECK(Mentions(errors[0], "how the clocks of a, b, c, notes.txt differ"));
-  CHECK(errors[1].starts_with("audio-latency: " + cut.path() + ": at byte 250000 as stored: "));
-  CHECK(Mentions(errors[1], "packets were read before)"));
-  CHECK(errors[2] == "audio-latency: " + no_capture.path() +
+  REQUIRE(errors.size() == 5);
+  CHECK(Mentions(errors[0], "--detect-audio"));
+  CHECK(Mentions(errors[1], "how the clocks of a, b, c, notes.txt differ"));
+  CHECK(errors[2].starts_with("audio-latency: " + cut.path() + ": at byte 250000 as stored: "));
+  CHECK(Mentions(errors[2], "packets were read before)"));
+  CHECK(errors[3] == "audio-latency: " + no_capture.path() +
                          ": at byte 0: neither pcap nor pcapng: record with tcpdump -w, or save as "
                          "one of them (0 packets were read before)");
-  CHECK(errors[3] ==
+  CHECK(errors[4] ==
         "audio-latency: 2 of 4 captures could not be read to the end; the answer is of the rest");
 }
 
@@ -188,6 +189,18 @@ TEST_CASE("packets that were cut or have no time are told") {
   CHECK(Mentions(run.errors, "packets were cut short by the capture"));
   CHECK(Mentions(run.errors, "simple.pcapng: "));
   CHECK(Mentions(run.errors, "have no time"));
+}
+
+TEST_CASE("TCP that was not tested for the cadence of audio is told") {
+  PcapWriter call;
+  for (const CapturedPacket& packet : CaptureCall({.is_rtp = GENERATE(false, true)})) {
+    call.Packet(packet.time_ns, packet.frame);
+  }
+  const TemporaryFile file(call.text());
+  const bool is_tcp = Mentions(Replay({file.path(), "--matches"}).output, " tcp ");
+  CHECK(Mentions(Replay({file.path()}).errors, "--detect-audio") == is_tcp);
+  CHECK(Replay({file.path(), "--detect-audio"}).errors.empty());
+  CHECK(Replay({file.path(), "--audio-ports", "1-65535"}).errors.empty());
 }
 
 TEST_CASE("captures of one end only say what else is needed") {
@@ -252,9 +265,9 @@ TEST_CASE("of clocks that nobody vouches for no error bar is told between nodes"
   REQUIRE(run.exit_code == kExitOk);
   const std::vector<std::string> errors = Lines(run.errors);
   REQUIRE(!errors.empty());
-  CHECK(Mentions(errors[0], "how the clocks of a, b differ"));
-  CHECK(Mentions(errors[0], "--one-clock"));
-  CHECK(Mentions(errors[0], "--clock-error NAME=SECONDS"));
+  CHECK(Mentions(errors.back(), "how the clocks of a, b differ"));
+  CHECK(Mentions(errors.back(), "--one-clock"));
+  CHECK(Mentions(errors.back(), "--clock-error NAME=SECONDS"));
   const json all = json::parse(run.output);
   const auto unbounded = std::count_if(all["hops"].begin(), all["hops"].end(), [](const json& hop) {
     return hop["error_bound_seconds"] == "Infinity";
