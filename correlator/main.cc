@@ -28,7 +28,7 @@
 #include "common/version/version.h"
 #include "correlator/clock/clock_error_board.h"
 #include "correlator/clock/clock_stage.h"
-#include "correlator/clock/interval_clock_model.h"
+#include "correlator/clock/linear_clock_model.h"
 #include "correlator/config/correlator_config.h"
 #include "correlator/endpoints/endpoint_directory.h"
 #include "correlator/flows/flow_registry.h"
@@ -133,7 +133,7 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
   const std::unique_ptr<MatchingStage> matching =
       MatchingStage::Start(*flows, monotonic, *paths, config.matching);
   const std::unique_ptr<ClockStage> clocks = ClockStage::Create(
-      monotonic, *matching, clock_errors, [] { return std::make_unique<IntervalClockModel>(); });
+      monotonic, *matching, clock_errors, [] { return std::make_unique<LinearClockModel>(); });
   NodeTable nodes(flows.get(), clocks.get(), &realtime, &monotonic,
                   {.max_probes = config.max_probes, .max_flows = config.max_flows});
 

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "common/wire/event_columns.h"
-#include "correlator/clock/interval_clock_model.h"
+#include "correlator/clock/linear_clock_model.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -35,14 +35,15 @@ bool IsSane(const ClockExchange& exchange, int64_t now_ns) {
 // Of a time that is `age_ns` away from the exchange that tells the clock within `bound_ns`.
 int64_t BoundAfterNs(int64_t bound_ns, int64_t age_ns) {
   return bound_ns + wire::kTimeUnitNs / 2 +
-         static_cast<int64_t>(static_cast<double>(age_ns) * IntervalClockModel::kDriftAllowance);
+         static_cast<int64_t>(static_cast<double>(age_ns) * LinearClockModel::kDriftAllowance);
 }
 
 }  // namespace
 
 int64_t NodeClock::Segment::OffsetAt(int64_t node_time_ns) const {
-  const int64_t since_ns = std::clamp<int64_t>(node_time_ns - begin_ns, 0, kSlewNs);
-  return offset_ns + std::llround(slope * static_cast<double>(since_ns));
+  const int64_t since_ns = std::max<int64_t>(node_time_ns - begin_ns, 0);
+  return offset_ns + std::llround(drift * static_cast<double>(since_ns) +
+                                  slew * static_cast<double>(std::min(since_ns, kSlewNs)));
 }
 
 bool NodeClock::Add(const ClockExchange& exchange, int64_t now_ns) {
@@ -59,18 +60,24 @@ bool NodeClock::Add(const ClockExchange& exchange, int64_t now_ns) {
 
 void NodeClock::Follow(const OffsetEstimate& estimate) {
   Segment segment{.begin_ns = std::max(estimate.node_time_ns, newest_converted_ns_),
-                  .offset_ns = estimate.offset_ns};
+                  .drift = estimate.drift};
   if (!segments_.empty()) {
     segment.begin_ns = std::max(segment.begin_ns, segments_.back().begin_ns);
-    segment.offset_ns = std::clamp(segments_.back().OffsetAt(segment.begin_ns), estimate.lower_ns,
-                                   std::max(estimate.lower_ns, estimate.upper_ns));
-    const double wanted =
-        static_cast<double>(estimate.offset_ns - segment.offset_ns) / static_cast<double>(kSlewNs) +
-        estimate.drift;
-    segment.slope = std::clamp(wanted, -kMaxSlew, kMaxSlew);
   }
-  bound_ns_ =
-      std::max(estimate.upper_ns - segment.offset_ns, segment.offset_ns - estimate.lower_ns);
+  // The estimate is as of its exchange, the segment may begin later.
+  const int64_t moved_ns =
+      std::llround(estimate.drift * static_cast<double>(segment.begin_ns - estimate.node_time_ns));
+  segment.offset_ns = estimate.offset_ns + moved_ns;
+  if (!segments_.empty()) {
+    segment.offset_ns =
+        std::clamp(segments_.back().OffsetAt(segment.begin_ns), estimate.lower_ns + moved_ns,
+                   std::max(estimate.lower_ns, estimate.upper_ns) + moved_ns);
+    const double wanted = static_cast<double>(estimate.offset_ns + moved_ns - segment.offset_ns) /
+                          static_cast<double>(kSlewNs);
+    segment.slew = std::clamp(wanted, -kMaxSlew, kMaxSlew);
+  }
+  const int64_t at_exchange_ns = segment.offset_ns - moved_ns;
+  bound_ns_ = std::max(estimate.upper_ns - at_exchange_ns, at_exchange_ns - estimate.lower_ns);
   segment.bound_ns = bound_ns_;
   segment.exchange_ns = estimate.node_time_ns;
   segments_.push_back(segment);
@@ -102,7 +109,7 @@ int64_t NodeClock::ToCorrelatorNs(int64_t node_time_ns) {
 }
 
 int64_t NodeClock::offset_ns() const {
-  return segments_.empty() ? 0 : segments_.back().OffsetAt(segments_.back().begin_ns + kSlewNs);
+  return segments_.empty() ? 0 : segments_.back().OffsetAt(segments_.back().begin_ns);
 }
 
 int64_t NodeClock::ErrorBoundNs(int64_t now_ns) const {

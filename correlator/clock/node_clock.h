@@ -13,10 +13,11 @@
 
 namespace audio_latency::correlator {
 
-// Follows the model's estimate smoothly: at most kMaxSlew, so that the delay between two events of
-// one node is right to that share although the estimate moves by micros with every exchange. It
-// steps only when the estimate's bounds leave it no choice. An event is converted by what held at
-// its own time, however late it is reported. Not thread-safe.
+// Follows the model's estimate smoothly: with its drift, and towards its offset at most by
+// kMaxSlew, so that the delay between two events of one node is right to that share although the
+// estimate moves by micros with every exchange. It steps only when the estimate's bounds leave it
+// no choice. An event is converted by what held at its own time, however late it is reported. Not
+// thread-safe.
 class NodeClock {
  public:
   static constexpr double kMaxSlew = 50e-6;
@@ -40,11 +41,13 @@ class NodeClock {
   int64_t ErrorBoundAtNs(int64_t node_time_ns) const;
 
  private:
-  // From `begin_ns` (node's clock) on: offset_ns, moving by `slope` until kSlewNs later.
+  // From `begin_ns` (node's clock) on: offset_ns, moving by `drift`, and until kSlewNs later by
+  // `slew` beside it.
   struct Segment {
     int64_t begin_ns = 0;
     int64_t offset_ns = 0;
-    double slope = 0;
+    double drift = 0;
+    double slew = 0;
     // Of the offset, at the node's time of the exchange behind it.
     int64_t bound_ns = 0;
     int64_t exchange_ns = 0;

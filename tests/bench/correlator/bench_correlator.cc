@@ -13,7 +13,7 @@
 #include "audio_latency/v1/probe.pb.h"
 #include "common/time/clock.h"
 #include "correlator/clock/clock_stage.h"
-#include "correlator/clock/interval_clock_model.h"
+#include "correlator/clock/linear_clock_model.h"
 #include "correlator/ingest/node_table.h"
 #include "correlator/matching/matcher.h"
 #include "correlator/matching/observation_log.h"
@@ -41,7 +41,7 @@ class Chain : public ObservationSink {
         matcher_(*flows_, MatcherOptions()),
         aggregator_(flows_.get(), &clock_errors_, 2000),
         clocks_(ClockStage::Create(clock_, *this, clock_errors_,
-                                   [] { return std::make_unique<IntervalClockModel>(); })),
+                                   [] { return std::make_unique<LinearClockModel>(); })),
         nodes_(flows_.get(), clocks_.get(), &clock_, &clock_, IngestLimits{.max_flows = 100'000}) {
     for (const char* const name : kNodeNames) {
       v1::Hello hello;

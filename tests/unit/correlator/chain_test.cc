@@ -12,7 +12,7 @@
 #include "common/time/clock.h"
 #include "common/wire/event_columns.h"
 #include "correlator/clock/clock_stage.h"
-#include "correlator/clock/interval_clock_model.h"
+#include "correlator/clock/linear_clock_model.h"
 #include "correlator/ingest/node_table.h"
 #include "correlator/matching/matcher.h"
 #include "correlator/paths/path_aggregator.h"
@@ -136,7 +136,7 @@ class Chain : public ObservationSink {
   Matcher matcher{*flows, MatcherOptions()};
   PathAggregator aggregator{flows.get(), &clock_errors, 100};
   std::unique_ptr<ClockStage> clocks = ClockStage::Create(
-      clock, *this, clock_errors, [] { return std::make_unique<IntervalClockModel>(); });
+      clock, *this, clock_errors, [] { return std::make_unique<LinearClockModel>(); });
   NodeTable nodes{flows.get(), clocks.get(), &clock, &clock, IngestLimits{}};
   std::array<Probe, 3> probes;
 

@@ -4,7 +4,7 @@
 #include <limits>
 #include <vector>
 
-#include "correlator/clock/interval_clock_model.h"
+#include "correlator/clock/linear_clock_model.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -34,8 +34,8 @@ class Fixture : public ObservationSink {
 
   ManualClock clock{1000 * kSecondNs};
   ClockErrorBoard errors;
-  std::unique_ptr<ClockStage> stage = ClockStage::Create(
-      clock, *this, errors, [] { return std::make_unique<IntervalClockModel>(); });
+  std::unique_ptr<ClockStage> stage =
+      ClockStage::Create(clock, *this, errors, [] { return std::make_unique<LinearClockModel>(); });
   std::vector<Observation> observations;
 };
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <random>
 
-#include "correlator/clock/interval_clock_model.h"
+#include "correlator/clock/linear_clock_model.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -32,7 +32,7 @@ class Fixture {
 
   int64_t now_ns = kStartNs;
   std::mt19937_64 random{5};
-  NodeClock clock{std::make_unique<IntervalClockModel>()};
+  NodeClock clock{std::make_unique<LinearClockModel>()};
 };
 
 TEST_CASE("A node's clock is synchronising, then good, then stale") {
@@ -98,7 +98,7 @@ TEST_CASE("An event is converted by what held at its time, however late it comes
 }
 
 TEST_CASE("Exchanges that contradict themselves are refused") {
-  NodeClock clock(std::make_unique<IntervalClockModel>());
+  NodeClock clock(std::make_unique<LinearClockModel>());
   const int64_t most = std::numeric_limits<int64_t>::max();
   const int64_t least = std::numeric_limits<int64_t>::min();
   const ClockExchange bad[] = {
