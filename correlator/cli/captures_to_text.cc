@@ -133,6 +133,12 @@ std::string RemarksText(std::span<const CaptureOutcome> outcomes,
           "times\n",
           outcome.file.path, outcome.untimed_packets);
     }
+    if (outcome.wild_packets > 0) {
+      text += fmt::format(
+          "{}: the times of {} packets jump ahead by more than a day, which the next packet takes "
+          "back; they were left out\n",
+          outcome.file.path, outcome.wild_packets);
+    }
   }
   return text;
 }

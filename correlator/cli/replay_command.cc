@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "common/status/status_macros.h"
+#include "correlator/replay/capture/valid_utf8.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -23,7 +24,7 @@ CaptureFile FileOf(const std::string& text) {
   const bool is_named = equals != std::string::npos && equals > 0 && text.find('/') >= equals;
   CaptureFile file;
   file.path = is_named ? text.substr(equals + 1) : text;
-  file.node = is_named ? text.substr(0, equals) : NodeNameOf(text);
+  file.node = is_named ? ValidUtf8(text.substr(0, equals)) : NodeNameOf(text);
   file.clock_error_ns = std::nullopt;
   return file;
 }
@@ -57,10 +58,15 @@ absl::Status CheckFiles(const std::vector<std::string>& texts,
   return absl::OkStatus();
 }
 
-// "NAME=SECONDS" to all files of the node.
+// "NAME=SECONDS" to all files of the node; `limit` is the largest time.
+struct Limit {
+  int64_t ns;
+  const char* name;
+};
+
 template <typename Time>
 absl::Status SetTimes(const char* option, const std::vector<std::string>& texts,
-                      bool may_be_negative, Time CaptureFile::*member,
+                      bool may_be_negative, const Limit& limit, Time CaptureFile::*member,
                       std::vector<CaptureFile>* files) {
   for (const std::string& text : texts) {
     const size_t equals = text.rfind('=');
@@ -72,7 +78,11 @@ absl::Status SetTimes(const char* option, const std::vector<std::string>& texts,
           fmt::format("{} '{}': write NAME=SECONDS, as in node-b={}0.0125 (or 12.5ms, 800us, 30ns)",
                       option, text, may_be_negative ? "-" : ""));
     }
-    const std::string name = text.substr(0, equals);
+    if (*time_ns > limit.ns || *time_ns < -limit.ns) {
+      return absl::InvalidArgumentError(
+          fmt::format("{} '{}': give no more than {}", option, text, limit.name));
+    }
+    const std::string name = ValidUtf8(text.substr(0, equals));
     size_t found = 0;
     std::string known;
     for (CaptureFile& file : *files) {
@@ -228,10 +238,13 @@ absl::StatusOr<ReplayCommand> ReplayCommandParser::Finish(
     command.files.push_back(FileOf(text));
   }
   RETURN_IF_ERROR(CheckFiles(files_, command.files));
-  RETURN_IF_ERROR(SetTimes("--clock-offset", clock_offsets_, true, &CaptureFile::clock_offset_ns,
-                           &command.files));
-  RETURN_IF_ERROR(SetTimes("--clock-error", clock_errors_, false, &CaptureFile::clock_error_ns,
-                           &command.files));
+  constexpr Limit kOffsetLimit = {kMaxClockOffsetNs, "100 years"};
+  // Far more than matching could make anything of.
+  constexpr Limit kErrorLimit = {int64_t{3'600'000} * kMillisecondNs, "an hour"};
+  RETURN_IF_ERROR(SetTimes("--clock-offset", clock_offsets_, true, kOffsetLimit,
+                           &CaptureFile::clock_offset_ns, &command.files));
+  RETURN_IF_ERROR(SetTimes("--clock-error", clock_errors_, false, kErrorLimit,
+                           &CaptureFile::clock_error_ns, &command.files));
   SetKnownErrors(command.one_clock, &command.files);
   ASSIGN_OR_RETURN(command.options.audio_ports, Ports("--audio-ports", audio_ports_));
   ASSIGN_OR_RETURN(command.options.excluded_ports, Ports("--exclude-ports", excluded_ports_));

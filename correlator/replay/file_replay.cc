@@ -10,11 +10,17 @@
 
 #include "common/status/status_macros.h"
 #include "correlator/replay/capture/capture_reader.h"
+#include "correlator/replay/capture/valid_utf8.h"
 
 namespace audio_latency::correlator {
 namespace {
 
 constexpr uint64_t kProgressPackets = 16'384;
+constexpr int64_t kDayNs = int64_t{86'400} * 1'000'000'000;
+// On the common clock: from 1970 to the end of 2100, so that times can be added and taken from each
+// other.
+constexpr int64_t kFirstNs = 0;
+constexpr int64_t kLastNs = int64_t{4'133'980'799} * 1'000'000'000;
 
 // One file, with the packet that comes next.
 class OpenCapture {
@@ -61,14 +67,55 @@ class OpenCapture {
   }
 
  private:
+  using NextPacket = absl::StatusOr<std::optional<CapturePacket>>;
+
   void Advance() {
-    absl::StatusOr<std::optional<CapturePacket>> next = reader_->Next();
-    if (next.ok()) {
-      packet_ = *next;
-    } else {
-      outcome_.problem = next.status();
-      packet_.reset();
+    while (true) {
+      NextPacket next = following_.has_value() ? *std::move(following_) : reader_->Next();
+      following_.reset();
+      if (!next.ok() || !next->has_value()) {
+        outcome_.problem = next.status();
+        packet_.reset();
+        return;
+      }
+      CapturePacket packet = **next;
+      const bool may_be_wild = !IsInRange(packet.time_ns) || !newest_ns_.has_value() ||
+                               packet.time_ns - *newest_ns_ > kDayNs;
+      if (may_be_wild) {
+        // Reading on overwrites it.
+        kept_bytes_.assign(packet.bytes.begin(), packet.bytes.end());
+        packet.bytes = kept_bytes_;
+        following_ = reader_->Next();
+        if (IsTakenBack(packet, *following_)) {
+          ++outcome_.wild_packets;
+          continue;
+        }
+      }
+      if (!IsInRange(packet.time_ns)) {
+        outcome_.problem = reader_->DataLoss(
+            packet,
+            "a packet's time is not from 1970 to 2100: check --clock-offset, or correct the times "
+            "(editcap -t)");
+        packet_.reset();
+        return;
+      }
+      newest_ns_ = packet.time_ns;
+      packet_ = packet;
+      return;
     }
+  }
+
+  // Whether the next packet shows that a packet's time was wrong.
+  bool IsTakenBack(const CapturePacket& packet, const NextPacket& next) const {
+    if (!next.ok() || !next->has_value() || !IsInRange((*next)->time_ns)) {
+      return false;
+    }
+    return !IsInRange(packet.time_ns) || packet.time_ns - (*next)->time_ns > kDayNs;
+  }
+
+  bool IsInRange(int64_t time_ns) const {
+    const int64_t offset_ns = outcome_.file.clock_offset_ns;
+    return time_ns >= kFirstNs - offset_ns && time_ns <= kLastNs - offset_ns;
   }
 
   // An interface that a later section of the file describes again is the same point.
@@ -105,6 +152,11 @@ class OpenCapture {
   CaptureOutcome outcome_;
   std::unique_ptr<CaptureReader> reader_;
   std::optional<CapturePacket> packet_;
+  // The one after it, where it had to be seen already; then `packet_` is in `kept_bytes_`.
+  std::optional<NextPacket> following_;
+  std::vector<uint8_t> kept_bytes_;
+  // Of the last packet that was taken, on the file's clock.
+  std::optional<int64_t> newest_ns_;
   // By the reader's numbers of interfaces.
   std::vector<std::optional<PointId>> points_;
 };
@@ -135,7 +187,7 @@ std::string NodeNameOf(const std::string& path) {
       name.remove_suffix(ending.size());
     }
   }
-  return std::string(name);
+  return ValidUtf8(std::string(name));
 }
 
 std::vector<CaptureOutcome> ReplayFiles(

@@ -14,18 +14,21 @@
 
 namespace audio_latency::correlator {
 
+// Of either sign: a clock that was never set says 1970.
+inline constexpr int64_t kMaxClockOffsetNs = 100 * int64_t{31'556'952} * 1'000'000'000;
+
 struct CaptureFile {
   // "-" is standard input.
   std::string path;
   // Files of one node share a clock.
   std::string node;
-  // As in ObservationPoint.
+  // As in ObservationPoint, up to kMaxClockOffsetNs.
   int64_t clock_offset_ns = 0;
   std::optional<int64_t> clock_error_ns = 0;
 };
 
-// The file's name without folder and without .gz, .pcap, .pcapng, .cap: a node's name where the
-// user gives none. "stdin" for "-".
+// The file's name without folder and without .gz, .pcap, .pcapng, .cap, as UTF-8: a node's name
+// where the user gives none. "stdin" for "-".
 std::string NodeNameOf(const std::string& path);
 
 struct CaptureOutcome {
@@ -36,7 +39,11 @@ struct CaptureOutcome {
   int64_t last_ns = 0;
   // Packets without a time, which were passed over.
   uint64_t untimed_packets = 0;
-  // Why the file could not be read to its end; what came before is in the answers.
+  // Packets of a time more than a day ahead of both neighbours, or outside 1970 to 2100 unlike the
+  // next one's; passed over, for else all after them would be late.
+  uint64_t wild_packets = 0;
+  // Why the file could not be read to its end; what came before is in the answers. Times outside
+  // 1970 to 2100 on the common clock are DATA_LOSS.
   absl::Status problem;
 };
 

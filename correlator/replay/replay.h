@@ -60,7 +60,8 @@ class Replay {
   // The clock of a node is that of its first point. RESOURCE_EXHAUSTED beyond 65,535 nodes.
   virtual absl::StatusOr<PointId> AddPoint(const ObservationPoint& point) = 0;
 
-  // A packet that `point` (of AddPoint) saw at `time_ns` (Unix time on the node's clock).
+  // A packet that `point` (of AddPoint) saw at `time_ns` (Unix time on the node's clock; on the
+  // common clock from 1970 to 2100).
   // `packet` holds what was captured of its `original_bytes`. `direction` is what the file says
   // beside the packet; a cooked link header tells it anyway.
   virtual void Packet(PointId point, int64_t time_ns, std::span<const uint8_t> packet,

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,7 @@ namespace audio_latency::correlator {
 
 // An interface of a capture file. A pcap file has one, without a name.
 struct CaptureInterface {
+  // UTF-8.
   std::string name;
   LinkLayer link_layer = LinkLayer::kEthernet;
   // Of its packets' times, at least 1.
@@ -34,6 +36,8 @@ struct CapturePacket {
   // What there was on the wire.
   uint32_t original_bytes = 0;
   Direction direction = Direction::kUnknown;
+  // Where it begins in the file, unpacked.
+  uint64_t offset = 0;
 };
 
 // Packets in the order of the file. Memory is bounded. Not thread-safe.
@@ -46,6 +50,10 @@ class CaptureReader {
   // Nothing at the end. After an error (DATA_LOSS: cut off or damaged; UNIMPLEMENTED: what cannot
   // be read here) there is nothing more to be had; the packets before it are good.
   virtual absl::StatusOr<std::optional<CapturePacket>> Next() = 0;
+
+  // DATA_LOSS as of Next, for what a reader cannot know to be wrong with a packet:
+  // "a.pcap: at byte 24: <what>".
+  virtual absl::Status DataLoss(const CapturePacket& packet, std::string_view what) const = 0;
 
   // Grows while reading.
   virtual const std::vector<CaptureInterface>& interfaces() const = 0;

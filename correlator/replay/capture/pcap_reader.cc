@@ -70,7 +70,12 @@ class PcapReader final : public CaptureReader {
                          .time_ns = field(0) * kNsPerSecond + field(1) * kind_.time_resolution_ns,
                          .bytes = bytes_,
                          .original_bytes = field(3),
-                         .direction = Direction::kUnknown};
+                         .direction = Direction::kUnknown,
+                         .offset = begin};
+  }
+
+  absl::Status DataLoss(const CapturePacket& packet, std::string_view what) const override {
+    return input_.DataLoss(packet.offset, what);
   }
 
   const std::vector<CaptureInterface>& interfaces() const override { return interfaces_; }

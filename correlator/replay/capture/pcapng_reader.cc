@@ -8,6 +8,7 @@
 
 #include "common/status/status_macros.h"
 #include "correlator/replay/capture/pcapng_time.h"
+#include "correlator/replay/capture/valid_utf8.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -73,6 +74,10 @@ class PcapngReader final : public CaptureReader {
         return packet;
       }
     }
+  }
+
+  absl::Status DataLoss(const CapturePacket& packet, std::string_view what) const override {
+    return input_.DataLoss(packet.offset, what);
   }
 
   const std::vector<CaptureInterface>& interfaces() const override { return interfaces_; }
@@ -200,6 +205,7 @@ class PcapngReader final : public CaptureReader {
         interface.name.assign(value.begin(), value.begin() + std::min(value.size(), kMaxNameBytes));
         interface.name.erase(std::find(interface.name.begin(), interface.name.end(), '\0'),
                              interface.name.end());
+        interface.name = ValidUtf8(interface.name);
       } else if (code == kTimeResolution && value.size() == 1) {
         resolution = value[0];
       } else if (code == kTimeOffset && value.size() == 8) {
@@ -262,7 +268,8 @@ class PcapngReader final : public CaptureReader {
                          .time_ns = *time_ns,
                          .bytes = {},
                          .original_bytes = order_.Read32(rest.subspan(12)),
-                         .direction = Direction::kUnknown};
+                         .direction = Direction::kUnknown,
+                         .offset = block_begin_};
     const size_t captured_bytes = order_.Read32(rest.subspan(8));
     rest = rest.subspan(16);
     if (captured_bytes > kMaxCapturedBytes || Padded(captured_bytes) > rest.size()) {

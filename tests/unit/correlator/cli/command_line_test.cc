@@ -113,6 +113,11 @@ TEST_CASE("a replay that cannot be meant so is refused in one line") {
     CHECK(Mentions(Error({"replay", "a.pcap", "--clock-offset", bad}), "NAME=SECONDS"));
   }
   CHECK(Mentions(Error({"replay", "a.pcap", "--clock-error", "a=-1"}), "NAME=SECONDS"));
+  for (const char* far : {"a=4000000000", "a=-4000000000"}) {
+    CHECK(Mentions(Error({"replay", "a.pcap", "--clock-offset", far}), "100 years"));
+  }
+  CHECK(Parse({"replay", "a.pcap", "--clock-offset", "a=1767323045"}).ok());
+  CHECK(Mentions(Error({"replay", "a.pcap", "--clock-error", "a=3601"}), "an hour"));
   CHECK(Mentions(Error({"replay", "a.pcap", "--audio-ports", "0"}), "--audio-ports"));
   CHECK(Mentions(Error({"replay", "a.pcap", "--match-window", "1"}), "--match-window"));
 }

@@ -286,6 +286,89 @@ TEST_CASE("of clocks that nobody vouches for no error bar is told between nodes"
   CHECK_FALSE(Mentions(one_node.output, "Infinity"));
 }
 
+// A call of two seconds in a pcapng file, with one more packet at `wild_ns` in its midst.
+std::string CallWithWildPacket(int64_t wild_ns, size_t position) {
+  constexpr uint8_t kNanoseconds = 9;
+  PcapngWriter writer;
+  writer.Section();
+  writer.Interface({.resolution = kNanoseconds});
+  const std::vector<CapturedPacket> packets = CaptureCall({.seconds = 2});
+  for (size_t i = 0; i < packets.size(); ++i) {
+    if (i == position) {
+      writer.EnhancedPacket(0, static_cast<uint64_t>(wild_ns), packets[0].frame);
+    }
+    writer.EnhancedPacket(0, static_cast<uint64_t>(packets[i].time_ns), packets[i].frame);
+  }
+  return writer.text();
+}
+
+TEST_CASE("one packet of a wild time costs only itself") {
+  // 2261, 2099 and two days ahead; first, and in the midst.
+  const int64_t wild_ns =
+      GENERATE(int64_t{9'200'000'000} * kSecondNs, int64_t{4'100'000'000} * kSecondNs,
+               kCallBeginNs + 2 * 86'400 * kSecondNs);
+  const size_t position = GENERATE(0, 50);
+  const TemporaryFile wild(CallWithWildPacket(wild_ns, position), "a.pcapng");
+  const TemporaryFile sound(CallWithWildPacket(0, SIZE_MAX), "a.pcapng");
+  const CliRun run = Replay({wild.path(), "-o", "json", "--paths"});
+  CHECK(run.exit_code == kExitOk);
+  CHECK(Mentions(run.errors, "a.pcapng: the times of 1 packets jump ahead by more than a day"));
+  CHECK_FALSE(Mentions(run.errors, "out of the order of time"));
+  CHECK(json::parse(run.output)["paths"].size() == 1);
+  CHECK(run.output == Replay({sound.path(), "-o", "json", "--paths"}).output);
+}
+
+TEST_CASE("a pause of days is no wild time") {
+  PcapWriter writer;
+  for (const int64_t pause_ns : {int64_t{0}, 3 * 86'400 * kSecondNs}) {
+    for (const CapturedPacket& packet : CaptureCall({.seconds = 2})) {
+      writer.Packet(packet.time_ns + pause_ns, packet.frame);
+    }
+  }
+  const TemporaryFile file(writer.text(), "a.pcap");
+  const CliRun run = Replay({file.path()});
+  CHECK(run.exit_code == kExitOk);
+  CHECK_FALSE(Mentions(run.errors, "jump ahead"));
+}
+
+TEST_CASE("times outside 1970 to 2100 are an error that names file and place") {
+  const TemporaryFile file(CallWithWildPacket(0, SIZE_MAX), "a.pcapng");
+  for (const char* offset : {"a=3000000000", "a=-3000000000"}) {
+    const CliRun run = Replay({file.path(), "--clock-offset", offset});
+    CHECK(run.exit_code == kExitServerError);
+    CHECK(Mentions(run.errors, file.path() + ": at byte "));
+    CHECK(Mentions(run.errors, "not from 1970 to 2100: check --clock-offset"));
+  }
+  PcapngWriter last;
+  last.Section();
+  last.Interface({.resolution = 9});
+  last.EnhancedPacket(0, static_cast<uint64_t>(kCallBeginNs), std::vector<uint8_t>(60));
+  last.EnhancedPacket(0, 9'200'000'000u * uint64_t{kSecondNs}, std::vector<uint8_t>(60));
+  const TemporaryFile ends_wild(last.text(), "b.pcapng");
+  const CliRun run = Replay({ends_wild.path(), "--clock-offset", "b=1"});
+  CHECK(run.exit_code == kExitServerError);
+  CHECK(Mentions(run.errors, "(1 packets were read before)"));
+}
+
+TEST_CASE("names that are not UTF-8 are made so") {
+  constexpr uint8_t kNanoseconds = 9;
+  PcapngWriter writer;
+  writer.Section();
+  writer.Interface({.name = "eth\xff", .resolution = kNanoseconds});
+  for (const CapturedPacket& packet : CaptureCall({.seconds = 2})) {
+    writer.EnhancedPacket(0, static_cast<uint64_t>(packet.time_ns), packet.frame);
+  }
+  const TemporaryFile file(writer.text(), "n\xf6rd.pcapng");
+  const CliRun run = Replay({file.path(), "-o", "json", "--clock-offset", "n\xf6rd=1"});
+  REQUIRE(run.exit_code == kExitOk);
+  CHECK(json::parse(run.output)["nodes"][0]["node"] == "n\uFFFDrd");
+  const CliRun matches = Replay({"\xe9=" + file.path(), "-o", "json", "--matches"});
+  REQUIRE(matches.exit_code == kExitOk);
+  const json point = json::parse(Lines(matches.output).at(0))["points"][0];
+  CHECK(point["node"] == "\uFFFD");
+  CHECK(point["interface"] == "eth\uFFFD");
+}
+
 // Every look at it is a second later.
 class HastyClock final : public Clock {
  public:
