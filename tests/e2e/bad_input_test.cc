@@ -7,10 +7,10 @@
 #include <thread>
 #include <vector>
 
-#include "tests/lab/scratch_folder.h"
 #include "tests/lab/cluster.h"
 #include "tests/lab/lab_test.h"
 #include "tests/lab/process.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
 namespace {

@@ -13,8 +13,8 @@
 
 #include "common/status/status_macros.h"
 #include "nlohmann/json.hpp"
-#include "tests/lab/scratch_folder.h"
 #include "tests/lab/process.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
 namespace {

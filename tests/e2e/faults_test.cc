@@ -5,10 +5,10 @@
 #include <string>
 #include <thread>
 
-#include "tests/lab/scratch_folder.h"
 #include "tests/lab/demo/calls.h"
 #include "tests/lab/demo/deployment.h"
 #include "tests/lab/lab_test.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
 namespace {

@@ -14,8 +14,8 @@
 
 #include "nlohmann/json.hpp"
 #include "tests/e2e/prometheus.h"
-#include "tests/lab/scratch_folder.h"
 #include "tests/lab/lab_test.h"
+#include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
 namespace {

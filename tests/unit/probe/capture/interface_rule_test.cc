@@ -92,11 +92,11 @@ TEST_CASE("what packets begin with follows from the hardware type") {
   CHECK(LinkLayerOf(MakeLink("eth0")) == CAPTURE_LINK_ETHERNET);
   CHECK(layer(ARPHRD_LOOPBACK) == CAPTURE_LINK_ETHERNET);
   for (const int type : {ARPHRD_NONE, ARPHRD_TUNNEL, ARPHRD_TUNNEL6, ARPHRD_SIT, ARPHRD_PPP,
-                              ARPHRD_RAWIP, ARPHRD_IPGRE, ARPHRD_IP6GRE}) {
+                         ARPHRD_RAWIP, ARPHRD_IPGRE, ARPHRD_IP6GRE}) {
     CHECK(layer(type) == CAPTURE_LINK_IP);
   }
-  for (const int type : {ARPHRD_CAN, ARPHRD_INFINIBAND, ARPHRD_IEEE80211_RADIOTAP,
-                              ARPHRD_NETLINK}) {
+  for (const int type :
+       {ARPHRD_CAN, ARPHRD_INFINIBAND, ARPHRD_IEEE80211_RADIOTAP, ARPHRD_NETLINK}) {
     CHECK_FALSE(layer(type).has_value());
   }
 }
