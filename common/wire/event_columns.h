@@ -1,11 +1,16 @@
 // How signature events travel: columns, about 12 bytes an event, of which 8 are the signature.
 //
-// Each event names its flow by index into the batch's flow table. `fields` holds, for each event in
-// turn, as LEB128 varints unless said otherwise, first a head. Its lowest bit tells which of two:
+// Each event names its flow by index into the batch's flow table. Of a TCP flow each event is a
+// window of content, at its position in the stream. Of an RTP flow an event is a packet or, with
+// rtp_content, a window of content, at the position of the packet that completed it. A position is
+// told by its difference to the flow's base: of TCP the event before, of RTP the packet before.
+//
+// `fields` holds, for each event in turn, as LEB128 varints unless said otherwise, first a head.
+// Its lowest bit tells which of two:
 //
 //   continuation: the flow and the time are those of the event before, it is signed, and it is a
-//   window of content (several that one packet completed). Nothing follows.
-//     head      (position - position of the flow's event before) << 1 | 1
+//   window (several that one packet completed). Nothing follows.
+//     head      (position - base) << 1 | 1
 //
 //   full:
 //     head      flow_index << 6 | rtp_content << 5 | predicted << 4 | marker << 3 | signed << 2 |
@@ -13,16 +18,16 @@
 //               of the event before when that was seen last
 //     time      zigzag of the difference to the event before (the first: to base_time_ns), in units
 //               of kTimeUnitNs
-//     content   zigzag of position - position of the flow's event before
-//               (of RTP: when rtp_content; the event before is then the packet before)
-//     RTP       else, unless predicted: position, rtp_timestamp (both zigzag of the difference to
-//     the
-//               flow's event before), payload_type (1 byte), payload_bytes
-//     RTP       else: level (1 byte)
+//   then of a window:
+//     position  zigzag of position - base
+//   or of an RTP packet:
+//     changes   unless predicted: zigzag of position - base, zigzag of rtp_timestamp - that of the
+//               packet before, payload_type (1 byte), payload_bytes
+//     level     1 byte
 //
 // "Predicted" means: sequence number + 1 modulo 2^16, timestamp advanced by as much as between the
-// two events before (after the flow's first event: by its payload's length), payload type and
-// length unchanged. Differences of positions and timestamps are modulo 2^32. All that is remembered
+// flow's two packets before (after its first: by its payload's length), payload type and length
+// unchanged. Differences of positions and timestamps are modulo 2^32. All that is remembered
 // of a flow starts from zero in each batch, so that a batch can be decoded alone, twice or out of
 // order; before the first event stands flow 0.
 

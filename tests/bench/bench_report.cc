@@ -63,7 +63,7 @@ std::string MeasurementsJson(const std::vector<Measurement>& measurements) {
 }
 
 std::string MeasurementsTable(const std::vector<Measurement>& measurements) {
-  static constexpr char kRow[] = "{:<42} {:>12} {:>12} {:>12}  {}\n";
+  static constexpr char kRow[] = "{:<48} {:>12} {:>12} {:>12}  {}\n";
   std::string table = fmt::format(kRow, "benchmark", "min", "median", "max", "unit");
   for (const Measurement& measurement : measurements) {
     table +=

@@ -27,9 +27,12 @@ namespace audio_latency::testing {
 namespace {
 
 constexpr int kRounds = 9;
+// Frames of one round, each run once: a round's figure is the mean over them.
 constexpr int kSegments = 2000;
+// Runs of one frame in one call, where the frame may be the same each time.
 constexpr uint32_t kRepeats = 200000;
-// One call of a run of one: the mean over so many packets of one round.
+// Of the names' column.
+constexpr int kNameWidth = 48;
 constexpr uint32_t kWindowBytes = 64;
 constexpr uint32_t kRateBits = 8;
 constexpr uint32_t kSilenceThreshold = 256;
@@ -44,8 +47,8 @@ class Results {
                     {"min", values.front()},
                     {"median", values[values.size() / 2]},
                     {"max", values.back()}});
-    std::fputs(fmt::format("{:<32} {:>12.1f} {:>12.1f} {:>12.1f}  {}\n", name, values.front(),
-                           values[values.size() / 2], values.back(), unit)
+    std::fputs(fmt::format("{:<{}} {:>12.1f} {:>12.1f} {:>12.1f}  {}\n", name, kNameWidth,
+                           values.front(), values[values.size() / 2], values.back(), unit)
                    .c_str(),
                stdout);
   }
@@ -118,8 +121,10 @@ absl::Status Run(const std::string& json_path) {
   const Bytes speech = Speech(6000000, 1);
   const Bytes mu_law = MuLaw(speech);
   Results results;
-  std::fputs(fmt::format("{:<32} {:>12} {:>12} {:>12}\n", "name", "min", "median", "max").c_str(),
-             stdout);
+  std::fputs(
+      fmt::format("{:<{}} {:>12} {:>12} {:>12}\n", "name", kNameWidth, "min", "median", "max")
+          .c_str(),
+      stdout);
 
   Bytes not_ip = TcpFrame({speech.data(), 160});
   not_ip[12] = 0x08;
