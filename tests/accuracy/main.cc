@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ struct Options {
   int seconds = 60;
   uint64_t seed = 1;
   std::string only;
+  std::string cases_of;
   std::string output;
   std::string keep;
   bool is_list = false;
@@ -85,10 +87,45 @@ bool WriteText(const std::string& path, const std::string& text) {
   return !file.fail();
 }
 
-std::vector<Case> ChosenCases(const Options& options) {
+// The names in the first column of the tables of a Markdown file that begin with "| case |".
+absl::StatusOr<std::set<std::string>> CasesInTable(const std::string& path) {
+  std::ifstream file(path);
+  std::set<std::string> names;
+  bool is_table = false;
+  for (std::string line; std::getline(file, line);) {
+    const size_t end = line.find(" |");
+    if (!line.starts_with("| ") || end == std::string::npos || end < 2) {
+      is_table = false;
+      continue;
+    }
+    const std::string name = line.substr(2, end - 2);
+    if (is_table && name != "---") {
+      names.insert(name);
+    }
+    is_table |= name == "case";
+  }
+  if (names.empty()) {
+    return absl::NotFoundError(fmt::format("{} has no table of cases", path));
+  }
+  return names;
+}
+
+absl::StatusOr<std::vector<Case>> ChosenCases(const Options& options) {
   std::vector<Case> cases = AllCases(options.seconds, options.seed);
   std::erase_if(
       cases, [&](const Case& each) { return each.name.find(options.only) == std::string::npos; });
+  if (!options.cases_of.empty()) {
+    ASSIGN_OR_RETURN(std::set<std::string> names, CasesInTable(options.cases_of));
+    std::erase_if(cases, [&](const Case& each) { return names.erase(each.name) == 0; });
+    if (!names.empty() && options.only.empty()) {
+      return absl::NotFoundError(fmt::format("{} names \"{}\", which is no case; --list shows all",
+                                             options.cases_of, *names.begin()));
+    }
+  }
+  if (cases.empty()) {
+    return absl::NotFoundError(
+        fmt::format("no case has \"{}\" in its name; --list shows all", options.only));
+  }
   return cases;
 }
 
@@ -131,16 +168,15 @@ int RunCases(const std::vector<Case>& cases, const Options& options) {
 }
 
 int Main(const Options& options) {
-  const std::vector<Case> cases = ChosenCases(options);
-  if (cases.empty()) {
-    fmt::print(stderr, "accuracy: no case has \"{}\" in its name; --list shows all\n",
-               options.only);
+  const absl::StatusOr<std::vector<Case>> cases = ChosenCases(options);
+  if (!cases.ok()) {
+    fmt::print(stderr, "accuracy: {}\n", audio_latency::Message(cases.status()));
     return kCouldNotRun;
   }
   if (!options.is_list) {
-    return RunCases(cases, options);
+    return RunCases(*cases, options);
   }
-  for (const Case& each : cases) {
+  for (const Case& each : *cases) {
     fmt::print("{}\n", each.name);
   }
   return 0;
@@ -155,13 +191,16 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "length of each call")->check(CLI::Range(4, 3600));
   app.add_option("--seed", options.seed, "makes other voices, cuts and losses");
   app.add_option("--case", options.only, "only the cases whose names hold this text");
+  app.add_option("--cases-of", options.cases_of,
+                 "only the cases that a table in this Markdown file names, README.md for one");
   app.add_option("--output", options.output, "file for the results, as JSON");
   app.add_option("--keep", options.keep, "folder for the capture files");
   app.add_option("--window", options.signature.window_size_bytes, "SIGNATURE_WINDOW_SIZE")
       ->check(CLI::Range(CAPTURE_WINDOW_MIN_BYTES, CAPTURE_WINDOW_MAX_BYTES));
   app.add_option("--rate", options.signature.rate_bytes, "SIGNATURE_RATE")
       ->check(CLI::IsMember({32, 64, 128, 256, 512, 1024, 2048, 4096}));
-  app.add_flag("--markdown", options.is_markdown, "prints the table as Markdown");
+  app.add_flag("--markdown", options.is_markdown,
+               "prints the table as Markdown, as README.md has it");
   app.add_flag("--list", options.is_list, "shows the names of the cases");
   CLI11_PARSE(app, argc, argv);
   return audio_latency::accuracy::Main(options);

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "tests/accuracy/cases.h"
 
@@ -34,27 +36,16 @@ std::string Microseconds(std::optional<double> value) {
   return value ? fmt::format("{:.1f}", *value) : "-";
 }
 
-constexpr size_t kColumns = 11;
+std::string MarkdownLine(const std::vector<std::string>& cells) {
+  return fmt::format("| {} |\n", fmt::join(cells, " | "));
+}
 
-std::string TableLine(size_t width, const std::array<std::string, kColumns>& cells,
-                      TableStyle style) {
-  if (style == TableStyle::kMarkdown) {
-    return fmt::format("| {} |\n", fmt::join(cells, " | "));
-  }
+std::string PlainLine(size_t width, const std::vector<std::string>& cells) {
   std::string line = fmt::format("{:<{}}", cells[0], width);
   for (size_t i = 1; i < cells.size(); ++i) {
     line += fmt::format(" {:>10}", cells[i]);
   }
   return line + "\n";
-}
-
-// Markdown's sign for columns that are aligned to the right.
-std::string RepeatedRight(size_t columns) {
-  std::string text;
-  for (size_t i = 0; i < columns; ++i) {
-    text += " ---: |";
-  }
-  return text;
 }
 
 nlohmann::json OrNull(std::optional<double> value) {
@@ -93,27 +84,35 @@ std::vector<std::string> BrokenBars(const Result& result) {
 }
 
 std::string TableHeader(size_t width, TableStyle style) {
-  const std::string header =
-      TableLine(width,
-                {"case", "recall", "of audio", "coverage", "matches", "false", "collisions",
-                 "events/s", "median us", "p99 us", "max us"},
-                style);
-  return style == TableStyle::kPlain ? header
-                                     : header + "| --- |" + RepeatedRight(kColumns - 1) + "\n";
+  if (style == TableStyle::kMarkdown) {
+    const std::string right = "---:";
+    return MarkdownLine({"case", "recall", "of audio", "coverage", "false", "collisions",
+                         "error, median / p99"}) +
+           MarkdownLine({"---", right, right, right, right, right, right});
+  }
+  return PlainLine(width, {"case", "recall", "of audio", "coverage", "matches", "false",
+                           "collisions", "events/s", "median us", "p99 us", "max us"});
 }
 
 std::string TableLine(const Result& result, size_t width, TableStyle style) {
   const Figures& figures = result.figures;
   const bool is_speech = IsSpeech(result);
-  return TableLine(
-      width,
-      {result.name, is_speech ? Percent(figures.Recall()) : "-",
-       is_speech ? Percent(figures.RecallOfAudio()) : "-",
-       is_speech ? Percent(figures.Coverage()) : "-", std::to_string(figures.matches),
-       std::to_string(figures.false_matches), std::to_string(result.collisions),
-       fmt::format("{:.1f}", result.events_per_second), Microseconds(figures.ErrorUs(kMedian)),
-       Microseconds(figures.ErrorUs(kNinetyNinth)), Microseconds(figures.ErrorUs(1))},
-      style);
+  const std::string recall = is_speech ? Percent(figures.Recall()) : "-";
+  const std::string of_audio = is_speech ? Percent(figures.RecallOfAudio()) : "-";
+  const std::string coverage = is_speech ? Percent(figures.Coverage()) : "-";
+  const std::string false_matches = std::to_string(figures.false_matches);
+  const std::string collisions = std::to_string(result.collisions);
+  const std::optional<double> median_us = figures.ErrorUs(kMedian);
+  const std::optional<double> p99_us = figures.ErrorUs(kNinetyNinth);
+  if (style == TableStyle::kMarkdown) {
+    return MarkdownLine(
+        {result.name, recall, of_audio, coverage, false_matches, collisions,
+         median_us && p99_us ? fmt::format("{:.1f} / {:.1f} us", *median_us, *p99_us) : "-"});
+  }
+  return PlainLine(
+      width, {result.name, recall, of_audio, coverage, std::to_string(figures.matches),
+              false_matches, collisions, fmt::format("{:.1f}", result.events_per_second),
+              Microseconds(median_us), Microseconds(p99_us), Microseconds(figures.ErrorUs(1))});
 }
 
 std::string ResultsJson(const std::vector<Result>& results) {
