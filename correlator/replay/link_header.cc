@@ -14,6 +14,8 @@ constexpr size_t kCookedV1HeaderBytes = 16;
 constexpr size_t kCookedV2HeaderBytes = 20;
 // PACKET_OUTGOING of linux/if_packet.h; all other types came in.
 constexpr uint16_t kOutgoing = 4;
+// ARPHRD_LOOPBACK of linux/if_arp.h.
+constexpr uint16_t kLoopback = 772;
 
 // The packet itself tells its version, so that the many numbers of address families (BSD's differ
 // from Linux's, in the byte order of the capturing machine) need no table.
@@ -25,7 +27,12 @@ uint16_t EthertypeOf(std::span<const uint8_t> ip_packet) {
   return version == 4 ? kEthertypeIpv4 : (version == 6 ? kEthertypeIpv6 : 0);
 }
 
-Direction DirectionOf(uint16_t packet_type) {
+// libpcap leaves out that a packet goes out of the loopback interface, since it comes in again:
+// what it keeps stands for both.
+Direction DirectionOf(uint16_t packet_type, uint16_t hardware_type) {
+  if (hardware_type == kLoopback) {
+    return Direction::kUnknown;
+  }
   return packet_type == kOutgoing ? Direction::kEgress : Direction::kIngress;
 }
 
@@ -61,7 +68,7 @@ bool LinkHeaderReader::Read(LinkLayer link_layer, std::span<const uint8_t> packe
       if (packet.size() < kCookedV1HeaderBytes) {
         return false;
       }
-      frame->direction = DirectionOf(BigEndian16(packet));
+      frame->direction = DirectionOf(BigEndian16(packet), BigEndian16(packet.subspan(2)));
       frame->ethernet = WithEthernetHeader(BigEndian16(packet.subspan(kCookedV1HeaderBytes - 2)),
                                            packet.subspan(kCookedV1HeaderBytes));
       return true;
@@ -69,7 +76,7 @@ bool LinkHeaderReader::Read(LinkLayer link_layer, std::span<const uint8_t> packe
       if (packet.size() < kCookedV2HeaderBytes) {
         return false;
       }
-      frame->direction = DirectionOf(packet[10]);
+      frame->direction = DirectionOf(packet[10], BigEndian16(packet.subspan(8)));
       frame->interface_index = BigEndian32(packet.subspan(4));
       frame->ethernet =
           WithEthernetHeader(BigEndian16(packet), packet.subspan(kCookedV2HeaderBytes));

@@ -1,5 +1,8 @@
 #include "correlator/replay/role_guess.h"
 
+#include <netinet/in.h>
+
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -22,48 +25,82 @@ bool IsFirstHop(uint8_t hops_left) {
   return hops_left == 64 || hops_left == 128 || hops_left == 255;
 }
 
+bool IsOfOneHost(const IpAddress& address) {
+  const auto& bytes = address.mapped();
+  if (address.is_v4()) {
+    const bool is_link_local = bytes[12] == 169 && bytes[13] == 254;
+    const bool is_multicast_or_reserved = bytes[12] >= 224;  // 255.255.255.255 too
+    return bytes[12] != 0 && !is_link_local && !is_multicast_or_reserved;
+  }
+  const bool is_link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+  const bool is_unspecified =
+      std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+  return bytes[0] != 0xff && !is_link_local && !is_unspecified;
+}
+
+// Whether all but one of RoleGuess::kMostOf agree.
+bool AreMost(uint64_t agreeing, uint64_t all) {
+  return (all - agreeing) * RoleGuess::kMostOf <= all;
+}
+
 }  // namespace
 
 std::optional<IpGlance> GlanceAtIp(std::span<const uint8_t> ethernet) {
   const auto [ethertype, ip] = PayloadOf(ethernet);
+  IpGlance glance;
+  uint8_t protocol = 0;
   if (ethertype == kEthertypeIpv4 && ip.size() >= kIpv4HeaderBytes) {
-    return IpGlance{.source = FromIpv4(ip.subspan(12)),
-                    .destination = FromIpv4(ip.subspan(16)),
-                    .hops_left = ip[8]};
+    glance = {.source = FromIpv4(ip.subspan(12)),
+              .destination = FromIpv4(ip.subspan(16)),
+              .hops_left = ip[8]};
+    protocol = ip[9];
+  } else if (ethertype == kEthertypeIpv6 && ip.size() >= kIpv6HeaderBytes) {
+    glance = {.source = IpAddress::FromMapped(ip.subspan<8, 16>()),
+              .destination = IpAddress::FromMapped(ip.subspan<24, 16>()),
+              .hops_left = ip[7]};
+    protocol = ip[6];
   }
-  if (ethertype == kEthertypeIpv6 && ip.size() >= kIpv6HeaderBytes) {
-    return IpGlance{.source = IpAddress::FromMapped(ip.subspan<8, 16>()),
-                    .destination = IpAddress::FromMapped(ip.subspan<24, 16>()),
-                    .hops_left = ip[7]};
-  }
-  return std::nullopt;
+  const bool counts = (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP) &&
+                      IsOfOneHost(glance.source) && IsOfOneHost(glance.destination);
+  return counts ? std::optional(glance) : std::nullopt;
 }
 
 void RoleGuess::Note(uint32_t interface, Direction direction, const IpGlance& packet) {
   if (places_.size() >= kMaxAddresses && !places_.contains(packet.source)) {
     return;
   }
+  Place& place = places_[packet.source];
   const bool is_first_hop = IsFirstHop(packet.hops_left);
   if (direction == Direction::kEgress) {
-    if (Place& place = places_[packet.source]; is_first_hop && !place.behind.has_value()) {
-      place.is_local = true;
-    }
+    place.departed += is_first_hop;
     return;
   }
   Arrivals& arrivals = arrivals_[interface];
-  std::optional<IpAddress>& first = packet.source.is_v4() ? arrivals.first_v4 : arrivals.first_v6;
-  if (!first.has_value()) {
-    first = packet.source;
+  ++arrivals.packets;
+  if (!is_first_hop) {
+    return;
   }
-  arrivals.is_mixed |= !is_first_hop || *first != packet.source;
-  if (Place& place = places_[packet.source]; is_first_hop && !place.behind.has_value()) {
+  if (!place.behind.has_value()) {
     place.behind = interface;
+  }
+  if (*place.behind == interface) {
+    ++place.arrived;
+    uint64_t& most = packet.source.is_v4() ? arrivals.most_v4 : arrivals.most_v6;
+    most = std::max(most, place.arrived);
   }
 }
 
+bool RoleGuess::Place::IsLocal() const {
+  return departed > 0 && AreMost(departed, departed + arrived);
+}
+
 bool RoleGuess::FacesPod(uint32_t interface) const {
-  const auto arrivals = arrivals_.find(interface);
-  return arrivals == arrivals_.end() || !arrivals->second.is_mixed;
+  const auto found = arrivals_.find(interface);
+  if (found == arrivals_.end()) {
+    return true;
+  }
+  const Arrivals& arrivals = found->second;
+  return AreMost(arrivals.most_v4 + arrivals.most_v6, arrivals.packets);
 }
 
 const RoleGuess::Place* RoleGuess::Find(const IpAddress& address) const {
@@ -76,7 +113,7 @@ InterfaceRole RoleGuess::RoleOf(uint32_t interface, Direction direction, const I
   const bool is_ingress = direction == Direction::kIngress;
   const Place* const outer = Find(is_ingress ? source : destination);
   const Place* const inner = Find(is_ingress ? destination : source);
-  if ((inner != nullptr && inner->is_local) || !FacesPod(interface)) {
+  if ((inner != nullptr && inner->IsLocal()) || !FacesPod(interface)) {
     return InterfaceRole::kUplink;
   }
   if (outer != nullptr && outer->behind.has_value()) {

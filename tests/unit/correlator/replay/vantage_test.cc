@@ -23,21 +23,26 @@ constexpr uint32_t kVeth = 7;
 constexpr uint32_t kUplink = 2;
 constexpr int64_t kThroughNodeNs = 20'000;
 
-Bytes Cooked(bool is_v2, Direction direction, uint32_t interface, const Bytes& ethernet) {
+constexpr uint16_t kEthernetHardware = 1;
+constexpr uint16_t kLoopbackHardware = 772;
+
+Bytes Cooked(bool is_v2, Direction direction, uint32_t interface, const Bytes& ethernet,
+             uint16_t hardware = kEthernetHardware) {
   const bool is_out = direction == Direction::kEgress;
+  const uint16_t ethertype = static_cast<uint16_t>(ethernet[12] << 8 | ethernet[13]);
   Writer writer(true);
   if (is_v2) {
-    writer.U16(0x0800).U16(0).U32(interface).U16(1).U8(is_out ? 4 : 0).U8(6).U64(0);
+    writer.U16(ethertype).U16(0).U32(interface).U16(hardware).U8(is_out ? 4 : 0).U8(6).U64(0);
   } else {
-    writer.U16(is_out ? 4 : 0).U16(1).U16(6).U64(0).U16(0x0800);
+    writer.U16(is_out ? 4 : 0).U16(hardware).U16(6).U64(0).U16(ethertype);
   }
   return writer.Bytes(std::span(ethernet).subspan(14)).bytes();
 }
 
 // What `tcpdump -i any` sees on the three nodes: each packet at the pod's veth and at eth0.
-std::vector<CapturedPacket> AnyCapture() {
+std::vector<CapturedPacket> AnyCapture(const CallOptions& options = {}) {
   std::vector<CapturedPacket> all;
-  for (const CapturedPacket& packet : CaptureCall({})) {
+  for (const CapturedPacket& packet : CaptureCall(options)) {
     CapturedPacket at_veth = packet;
     CapturedPacket at_uplink = packet;
     const bool leaves_pod = packet.direction == Direction::kIngress;
@@ -97,6 +102,102 @@ TEST_CASE("captures at any of each node are told from veth to veth") {
   CHECK(path.hops[0].delay.min_seconds == Approx(0.0003).epsilon(0.001));
   CHECK(path.hops[1].delay.max_seconds == Approx(0.04).epsilon(0.001));
   CHECK(path.hops[2].delay.max_seconds == Approx(0.0003).epsilon(0.001));
+}
+
+// An Ethernet frame with nothing but an IP header and eight bytes.
+Bytes Ipv6Frame(const char* source, const char* destination, uint8_t next_header,
+                uint8_t hops_left) {
+  Writer writer(true);
+  writer.U64(0).U32(0).U16(0x86dd).U32(0x60000000).U16(8).U8(next_header).U8(hops_left);
+  writer.Bytes(IpAddress::Parse(source)->mapped()).Bytes(IpAddress::Parse(destination)->mapped());
+  return writer.U64(0).bytes();
+}
+
+Bytes Ipv4Frame(uint32_t source, uint32_t destination, uint8_t protocol, uint8_t hops_left) {
+  Writer writer(true);
+  writer.U64(0).U32(0).U16(0x0800).U8(0x45).U8(0).U16(28).U32(0).U8(hops_left).U8(protocol).U16(0);
+  return writer.U32(source).U32(destination).U64(0).bytes();
+}
+
+// What every interface carries beside audio; none of it is TCP or UDP from one host to another.
+std::vector<Bytes> NeighbourTalk() {
+  constexpr uint32_t kPod = 0x0a000001;
+  return {Ipv6Frame("::", "ff02::16", 0, 1),                 // MLD, before there is an address
+          Ipv6Frame("fe80::1", "ff02::16", 0, 1),            // MLD
+          Ipv6Frame("fe80::1", "ff02::2", 58, 255),          // router solicitation
+          Ipv6Frame("fe80::1", "fe80::2", 58, 255),          // neighbour advertisement
+          Ipv6Frame("2001:db8::9", "2001:db8::1", 58, 255),  // the same, of a global address
+          Ipv6Frame("fe80::1", "ff02::fb", 17, 255),         // mDNS
+          Ipv4Frame(kPod, 0xe0000016, 2, 1),                 // IGMP
+          Ipv4Frame(kPod + 9, 0xe00000fb, 17, 255),          // mDNS of another sender
+          Ipv4Frame(0, 0xffffffff, 17, 64),                  // DHCP
+          Ipv4Frame(0xa9fe0105, kPod, 17, 64),               // link-local
+          Ipv4Frame(kPod + 9, kPod, 1, 63)};                 // ICMP from beyond a router
+}
+
+TEST_CASE("what neighbours tell each other says nothing of where audio comes from") {
+  for (const Bytes& frame : NeighbourTalk()) {
+    CHECK_FALSE(GlanceAtIp(frame).has_value());
+  }
+  CHECK(GlanceAtIp(Ipv6Frame("2001:db8::9", "2001:db8::1", 17, 64)).has_value());
+  CHECK(GlanceAtIp(Ipv4Frame(0x0a000001, 0x0a000002, 6, 64)).has_value());
+}
+
+TEST_CASE("multicast, neighbour discovery and single odd packets do not hide that a veth is one") {
+  const bool is_rtp = GENERATE(false, true);
+  std::vector<Bytes> odd = NeighbourTalk();
+  odd.push_back(Ipv4Frame(0x0a000001, 0x0a000002, 17, 1));   // as traceroute sends
+  odd.push_back(Ipv4Frame(0x0a000063, 0x0a000002, 17, 64));  // another sender
+  std::vector<CapturedPacket> packets;
+  size_t taken = 0;
+  for (const CapturedPacket& packet : AnyCapture({.is_rtp = is_rtp})) {
+    packets.push_back(packet);
+    // All of them at each interface of each node, both ways, one a tenth of a second.
+    if (++taken % 40 == 0) {
+      const Bytes& frame = odd[taken / 40 % odd.size()];
+      for (const Place place : {kAtA, kAtB, kAtC}) {
+        for (const uint32_t interface : {kVeth, kUplink}) {
+          for (const Direction direction : {Direction::kIngress, Direction::kEgress}) {
+            packets.push_back({.time_ns = packet.time_ns,
+                               .place = place,
+                               .direction = direction,
+                               .frame = Cooked(true, direction, interface, frame)});
+          }
+        }
+      }
+    }
+  }
+  REQUIRE(taken / 40 >= odd.size());
+  Setup setup(LinkLayer::kLinuxCookedV2);
+  setup.Run(packets);
+  const PathSnapshot path = setup.OnlyPath();
+  CHECK(path.path == "ingress > processor > egress");
+  REQUIRE(path.hops.size() == 3);
+  // From veth to veth, not from the uplinks.
+  CHECK(path.hops[0].delay.min_seconds == Approx(0.0003).epsilon(0.001));
+  CHECK(path.hops[1].delay.max_seconds == Approx(0.04).epsilon(0.001));
+  CHECK(path.hops[2].delay.max_seconds == Approx(0.0003).epsilon(0.001));
+}
+
+TEST_CASE("any on the loopback interface answers as a capture of that alone") {
+  const bool is_v2 = GENERATE(true, false);
+  Setup plain(LinkLayer::kEthernet);
+  Setup cooked(is_v2 ? LinkLayer::kLinuxCookedV2 : LinkLayer::kLinuxCookedV1);
+  std::vector<CapturedPacket> at_lo;
+  for (const CapturedPacket& packet : CaptureCall({})) {
+    // Each packet once, as libpcap keeps it: in.
+    if (packet.place == kAtB) {
+      at_lo.push_back(packet);
+    }
+  }
+  plain.Run(at_lo);
+  for (CapturedPacket& packet : at_lo) {
+    packet.frame = Cooked(is_v2, Direction::kIngress, 1, packet.frame, kLoopbackHardware);
+  }
+  cooked.Run(at_lo);
+  CHECK(cooked.OnlyPath().path == plain.OnlyPath().path);
+  CHECK(cooked.OnlyPath().delay.count == plain.OnlyPath().delay.count);
+  CHECK(cooked.OnlyPath().hops[1].delay.max_seconds == Approx(0.04).epsilon(0.001));
 }
 
 TEST_CASE("any of the middle node alone tells no network hop, only the inside") {
@@ -200,6 +301,41 @@ TEST_CASE("an interface with several senders behind it faces no pod") {
   guess.Note(1, Direction::kIngress, Packet(2, 9, 64));
   const IpGlance packet = Packet(1, 9, 64);
   CHECK(guess.RoleOf(1, Direction::kIngress, packet.source, packet.destination) ==
+        InterfaceRole::kUplink);
+}
+
+TEST_CASE("one packet in twenty may be odd, more may not") {
+  RoleGuess guess;
+  const IpGlance packet = Packet(1, 9, 64);
+  const auto role = [&] {
+    return guess.RoleOf(1, Direction::kIngress, packet.source, packet.destination);
+  };
+  for (int i = 0; i < 19; ++i) {
+    guess.Note(1, Direction::kIngress, packet);
+  }
+  guess.Note(1, Direction::kIngress, Packet(1, 9, 1));
+  CHECK(role() == InterfaceRole::kContainer);
+  guess.Note(1, Direction::kIngress, Packet(2, 9, 64));
+  CHECK(role() == InterfaceRole::kUplink);
+}
+
+TEST_CASE("a packet that was on its way when the capture began makes no sender the node's own") {
+  RoleGuess guess;
+  const IpGlance packet = Packet(1, 9, 64);
+  const auto role_to_the_sender = [&] {
+    return guess.RoleOf(kVeth, Direction::kEgress, packet.destination, packet.source);
+  };
+  // Bridged out, so that no router counted a hop.
+  guess.Note(kUplink, Direction::kEgress, packet);
+  for (int i = 0; i < 3; ++i) {
+    guess.Note(kVeth, Direction::kIngress, packet);
+    guess.Note(kUplink, Direction::kEgress, packet);
+  }
+  CHECK(role_to_the_sender() == InterfaceRole::kContainer);
+  CHECK(guess.RoleOf(kVeth, Direction::kIngress, packet.source, packet.destination) ==
+        InterfaceRole::kContainer);
+  guess.Note(kUplink, Direction::kIngress, Packet(9, 1, 63));
+  CHECK(guess.RoleOf(kUplink, Direction::kEgress, packet.source, packet.destination) ==
         InterfaceRole::kUplink);
 }
 
