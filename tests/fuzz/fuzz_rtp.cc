@@ -21,6 +21,7 @@ using testing::Bytes;
 using testing::FrameOptions;
 using testing::RtpOptions;
 
+constexpr size_t kLeastAudioBytes = 16;
 constexpr uint8_t kFirstDynamicPayloadType = 96;
 constexpr size_t kMostPayloadBytes = 1000;
 // More of it finds nothing more, and takes its time.
@@ -126,11 +127,14 @@ void Run(Input input) {
     FUZZ_CHECK(event != nullptr);
     const signature_event first = *event;  // the next packet's events move it
     CheckAlike(&first, PacketEvent(rewritten.Send(payload)));
-    stream.insert(stream.end(), payload.begin(), payload.end());
-    waiting.insert(waiting.end(), payload.begin(), payload.end());
-    if (waiting.size() > payload.size()) {
-      doubled.Send(waiting);
-      waiting.clear();
+    // Shorter ones are comfort noise and dialled digits: between the words, not of them.
+    if (payload.size() >= kLeastAudioBytes) {
+      stream.insert(stream.end(), payload.begin(), payload.end());
+      waiting.insert(waiting.end(), payload.begin(), payload.end());
+      if (waiting.size() > payload.size()) {
+        doubled.Send(waiting);
+        waiting.clear();
+      }
     }
     if ((flags & 0x30) == 0x30) {
       // On a flow of its own, so that it cannot disturb the others.
