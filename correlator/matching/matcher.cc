@@ -141,6 +141,9 @@ bool Matcher::Gather(uint64_t from, int64_t now_ns) {
                              .flags = entry.flow_and_flags & kLogFlagsMask,
                              .link = entry.link,
                              .record = &flows_.Record(entry.flow())});
+    if (observations_.back().record->direction == Direction::kUnknown) {
+      homes_.Note(*observations_.back().record);
+    }
   }
   return true;
 }
@@ -172,7 +175,7 @@ void Matcher::DecideAt(uint64_t sequence, int64_t now_ns, std::vector<Match>* ma
   passages_.clear();
   bool is_bounded = Gather(sequence, now_ns);
   if (is_bounded) {
-    BuildPassages(flows_, &observations_, &passages_);
+    BuildPassages(flows_, homes_, &observations_, &passages_);
     is_bounded = passages_.size() <= kMaxPassages;
   }
   if (!is_bounded) {
@@ -256,6 +259,8 @@ uint32_t Matcher::FlagsAfter(const PiecePassage& passage) const {
 void Matcher::WriteBack() {
   for (const PiecePassage& passage : passages_) {
     const uint32_t flags = FlagsAfter(passage);
+    counters_.placed_by_time +=
+        passage.is_placed_by_time && passage.is_fresh && (flags & kLogDecided) != 0;
     uint32_t link = passage.link;
     if (passage.link_is_new) {
       const PiecePassage& predecessor = passages_[static_cast<size_t>(passage.predecessor)];

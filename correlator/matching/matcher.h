@@ -11,6 +11,7 @@
 
 #include "correlator/clock/observation.h"
 #include "correlator/flows/flow_registry.h"
+#include "correlator/matching/endpoint_homes.h"
 #include "correlator/matching/link_memory.h"
 #include "correlator/matching/match.h"
 #include "correlator/matching/matching_reader.h"
@@ -81,6 +82,7 @@ class Matcher {
   const MatcherOptions options_;
   MatchingCounters counters_;
   ObservationLog log_;
+  EndpointHomes homes_;
   LinkMemory memory_;
   PieceDecision decision_;
 

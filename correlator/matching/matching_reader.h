@@ -22,6 +22,9 @@ struct MatchingCounters {
   // Observations that came later than the wait for stragglers allows (matched all the same), or are
   // older than the window (dropped).
   uint64_t late = 0;
+  // Passages across nodes where neither directions nor known homes told the ends, only the order of
+  // times. Of capture files; probes tell directions.
+  uint64_t placed_by_time = 0;
   uint64_t queue_full = 0;
   uint64_t live_observations = 0;
   uint64_t locks = 0;

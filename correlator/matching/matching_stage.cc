@@ -141,6 +141,7 @@ class MatchingStageImplementation final : public MatchingStage {
       sum.unconfirmed += one.unconfirmed;
       sum.overwritten += one.overwritten;
       sum.late += one.late;
+      sum.placed_by_time += one.placed_by_time;
       sum.queue_full += one.queue_full;
       sum.live_observations += one.live_observations;
       // Each matcher learns the pairs by itself; the most that one knows is how many there are.

@@ -69,27 +69,54 @@ struct NodeView {
 };
 using NodeViews = absl::InlinedVector<NodeView, 4>;
 
-// The view with the highest rank; on a tie the one of the directory's node, then by time.
+// How much a node looks like the endpoint's own.
+class HomeScore {
+ public:
+  HomeScore(const FlowRegistry& flows, const EndpointHomes& homes) : flows_(flows), homes_(homes) {}
+
+  // 2: the directory says so; 1: those whom it was seen with do.
+  int Of(EndpointId endpoint, NodeId node) const {
+    const std::string& home = flows_.EndpointOf(endpoint).node;
+    if (!home.empty() && flows_.NodeName(node) == home) {
+      return 2;
+    }
+    return homes_.MayBeHome(endpoint, node) ? 1 : 0;
+  }
+
+ private:
+  const FlowRegistry& flows_;
+  const EndpointHomes& homes_;
+};
+
+struct Choice {
+  const NodeView* view = nullptr;
+  // Another view might have been it as well, but for the time.
+  bool is_by_time = false;
+};
+
+// The view with the highest rank; on a tie the one of the endpoint's own node, then one that is not
+// the other endpoint's, then by time.
 template <typename Rank, typename IsBetterByTime>
-const NodeView& Choose(const FlowRegistry& flows, const NodeViews& views, EndpointId endpoint,
-                       Rank rank, IsBetterByTime is_better_by_time) {
-  const NodeView* best = &views[0];
+Choice Choose(const HomeScore& score, const NodeViews& views, EndpointId endpoint,
+              EndpointId other_endpoint, Rank rank, IsBetterByTime is_better_by_time) {
+  const auto likeness = [&](const NodeView& view) {
+    return std::tuple(rank(view), score.Of(endpoint, view.node),
+                      -score.Of(other_endpoint, view.node));
+  };
+  Choice best{.view = &views[0]};
+  auto best_likeness = likeness(views[0]);
   for (size_t i = 1; i < views.size(); ++i) {
     const NodeView& view = views[i];
-    if (rank(view) != rank(*best)) {
-      if (rank(view) > rank(*best)) {
-        best = &view;
-      }
-      continue;
-    }
-    const std::string& home = flows.EndpointOf(endpoint).node;
-    const bool view_is_home = !home.empty() && flows.NodeName(view.node) == home;
-    const bool best_is_home = !home.empty() && flows.NodeName(best->node) == home;
-    if (view_is_home != best_is_home ? view_is_home : is_better_by_time(view, *best)) {
-      best = &view;
+    const auto view_likeness = likeness(view);
+    if (view_likeness == best_likeness) {
+      best.is_by_time = true;
+      best.view = is_better_by_time(view, *best.view) ? &view : best.view;
+    } else if (view_likeness > best_likeness) {
+      best = {.view = &view};
+      best_likeness = view_likeness;
     }
   }
-  return *best;
+  return best;
 }
 
 MatchPoint PointOf(const PieceObservation& observation) {
@@ -108,16 +135,21 @@ void PlaceOnOneNode(const NodeView& view, PiecePassage* passage) {
   passage->last_node = view.node;
 }
 
-void PlaceAcrossNodes(const FlowRegistry& flows, const NodeViews& views, PiecePassage* passage) {
-  const NodeView& source = Choose(
-      flows, views, passage->source, [](const NodeView& view) { return view.SourceRank(); },
+void PlaceAcrossNodes(const HomeScore& score, const NodeViews& views, PiecePassage* passage) {
+  const Choice first = Choose(
+      score, views, passage->source, passage->destination,
+      [](const NodeView& view) { return view.SourceRank(); },
       [](const NodeView& a, const NodeView& b) {
         return a.earliest->time_ns < b.earliest->time_ns;
       });
-  const NodeView& destination = Choose(
-      flows, views, passage->destination,
+  const Choice last = Choose(
+      score, views, passage->destination, passage->source,
       [](const NodeView& view) { return view.DestinationRank(); },
       [](const NodeView& a, const NodeView& b) { return a.latest->time_ns > b.latest->time_ns; });
+  const NodeView& source = *first.view;
+  const NodeView& destination = *last.view;
+  passage->is_placed_by_time = (first.is_by_time && source.at_unknown_side) ||
+                               (last.is_by_time && destination.at_unknown_side);
   if (&source == &destination) {
     PlaceOnOneNode(source, passage);
     return;
@@ -139,9 +171,8 @@ void PlaceAcrossNodes(const FlowRegistry& flows, const NodeViews& views, PiecePa
   }
 }
 
-PiecePassage MakePassage(const FlowRegistry& flows,
-                         const std::vector<PieceObservation>& observations, uint32_t begin,
-                         uint32_t end) {
+PiecePassage MakePassage(const HomeScore& score, const std::vector<PieceObservation>& observations,
+                         uint32_t begin, uint32_t end) {
   const PieceObservation& front = observations[begin];
   PiecePassage passage;
   passage.conversation = front.record->conversation;
@@ -179,15 +210,17 @@ PiecePassage MakePassage(const FlowRegistry& flows,
   if (views.size() == 1) {
     PlaceOnOneNode(views[0], &passage);
   } else {
-    PlaceAcrossNodes(flows, views, &passage);
+    PlaceAcrossNodes(score, views, &passage);
   }
   return passage;
 }
 
 }  // namespace
 
-void BuildPassages(const FlowRegistry& flows, std::vector<PieceObservation>* observations,
+void BuildPassages(const FlowRegistry& flows, const EndpointHomes& homes,
+                   std::vector<PieceObservation>* observations,
                    std::vector<PiecePassage>* passages) {
+  const HomeScore score(flows, homes);
   std::sort(observations->begin(), observations->end(),
             [](const PieceObservation& a, const PieceObservation& b) {
               return std::tie(a.record->conversation, a.position, a.flow, a.time_ns) <
@@ -202,7 +235,7 @@ void BuildPassages(const FlowRegistry& flows, std::vector<PieceObservation>* obs
            (*observations)[end].position == (*observations)[begin].position) {
       ++end;
     }
-    passages->push_back(MakePassage(flows, *observations, begin, end));
+    passages->push_back(MakePassage(score, *observations, begin, end));
     begin = end;
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "correlator/flows/flow_registry.h"
+#include "correlator/matching/endpoint_homes.h"
 #include "correlator/matching/match.h"
 
 namespace audio_latency::correlator {
@@ -38,6 +39,8 @@ struct PiecePassage {
   NodeId last_node = 0;
   bool source_seen = false;
   bool destination_seen = false;
+  // Nothing but the order of times by several nodes' clocks told which of them is which end.
+  bool is_placed_by_time = false;
   // Its observations: [begin, end) of the sorted ones.
   uint32_t begin = 0;
   uint32_t end = 0;
@@ -62,8 +65,11 @@ struct PiecePassage {
 // number are the same at all points of a conversation.
 //
 // Within a node the order is that of time (one clock). Across nodes it is that of the way, where
-// that is known, so that a delay may come out negative within the clocks' error.
-void BuildPassages(const FlowRegistry& flows, std::vector<PieceObservation>* observations,
+// that is known, so that a delay may come out negative within the clocks' error. Where no direction
+// is known, an endpoint's side is taken from its home, so that what goes into it and what comes out
+// of it is timed by one clock.
+void BuildPassages(const FlowRegistry& flows, const EndpointHomes& homes,
+                   std::vector<PieceObservation>* observations,
                    std::vector<PiecePassage>* passages);
 
 }  // namespace audio_latency::correlator

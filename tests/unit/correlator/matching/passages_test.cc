@@ -18,6 +18,9 @@ class Fixture {
     cluster.AddPod("a", "caller", "node-a");
     cluster.AddPod("b", "called", "node-b");
     cluster.AddPod("c", "neighbour", "node-a");
+    for (const char* stranger : {"stranger-a", "stranger-b", "stranger-c"}) {
+      cluster.AddPod(stranger, stranger, "");
+    }
     flows = cluster.AddConversation("a", "b");
   }
 
@@ -29,10 +32,13 @@ class Fixture {
                             .flags = flags,
                             .link = 0,
                             .record = &cluster.flows().Record(flow)});
+    if (observations.back().record->direction == Direction::kUnknown) {
+      homes.Note(*observations.back().record);
+    }
   }
   const std::vector<PiecePassage>& Build() {
     passages.clear();
-    BuildPassages(cluster.flows(), &observations, &passages);
+    BuildPassages(cluster.flows(), homes, &observations, &passages);
     return passages;
   }
   const PiecePassage& BuildOne() {
@@ -41,6 +47,7 @@ class Fixture {
   }
 
   Cluster cluster;
+  EndpointHomes homes;
   ConversationFlows flows;
   std::vector<PieceObservation> observations;
   std::vector<PiecePassage> passages;
@@ -129,6 +136,73 @@ TEST_CASE(
   CHECK(passage.last.flow == far);
   CHECK(passage.source_seen);
   CHECK(passage.destination_seen);
+}
+
+TEST_CASE("Without directions a relay's side is taken from its home, whatever the clocks say") {
+  Fixture fixture;
+  const ConversationFlows onward = fixture.cluster.AddConversation("stranger-b", "stranger-c");
+  const ConversationFlows inward = fixture.cluster.AddConversation("stranger-a", "stranger-b");
+  const FlowId in_at_a = fixture.cluster.AddUndirected(inward, "a.pcap");
+  const FlowId in_at_b = fixture.cluster.AddUndirected(inward, "b.pcap");
+  const FlowId out_at_b = fixture.cluster.AddUndirected(onward, "b.pcap");
+  const FlowId out_at_c = fixture.cluster.AddUndirected(onward, "c.pcap");
+  // b's clock is behind by 200, or ahead by as much.
+  const int64_t offset_ns = GENERATE(-200, 200);
+  fixture.See(in_at_a, 1000);
+  fixture.See(in_at_b, 1010 + offset_ns);
+  fixture.See(out_at_b, 1050 + offset_ns);
+  fixture.See(out_at_c, 1060);
+  for (const PiecePassage& passage : fixture.Build()) {
+    CAPTURE(offset_ns, passage.first.flow);
+    const bool is_inward = fixture.observations[passage.begin].flow == in_at_a ||
+                           fixture.observations[passage.begin].flow == in_at_b;
+    CHECK(passage.first.flow == (is_inward ? in_at_a : out_at_b));
+    CHECK(passage.last.flow == (is_inward ? in_at_b : out_at_c));
+    CHECK_FALSE(passage.is_placed_by_time);
+  }
+  CHECK(fixture.passages.size() == 2);
+}
+
+TEST_CASE("One conversation alone tells no homes, and the passage says so") {
+  Fixture fixture;
+  const ConversationFlows only = fixture.cluster.AddConversation("stranger-a", "stranger-b");
+  fixture.See(fixture.cluster.AddUndirected(only, "b.pcap"), 900);
+  fixture.See(fixture.cluster.AddUndirected(only, "a.pcap"), 1000);
+  CHECK(fixture.BuildOne().is_placed_by_time);
+}
+
+TEST_CASE("A home is where an endpoint was seen with the most others, two at least") {
+  EndpointHomes homes;
+  const auto note = [&](NodeId node, EndpointId source, EndpointId destination) {
+    homes.Note({.source = source, .destination = destination, .node = node});
+  };
+  note(1, 10, 11);
+  note(2, 10, 11);
+  CHECK_FALSE(homes.MayBeHome(11, 2));
+  note(2, 11, 10);  // the same pair the other way round
+  CHECK_FALSE(homes.MayBeHome(11, 2));
+  note(2, 11, 12);
+  CHECK(homes.MayBeHome(11, 2));
+  CHECK_FALSE(homes.MayBeHome(11, 1));
+  CHECK_FALSE(homes.MayBeHome(10, 1));
+  note(2, 11, 11);  // with itself
+  note(1, 12, 11);
+  // A router's capture, say: either may be it.
+  CHECK(homes.MayBeHome(11, 1));
+  CHECK(homes.MayBeHome(11, 2));
+  note(2, 13, 11);
+  CHECK_FALSE(homes.MayBeHome(11, 1));
+}
+
+TEST_CASE("What is learned of homes is bounded") {
+  EndpointHomes homes;
+  for (EndpointId peer = 1; peer <= EndpointHomes::kMaxPairs; ++peer) {
+    homes.Note({.source = 0, .destination = peer, .node = 1});
+  }
+  homes.Note({.source = 1'000'000, .destination = 1'000'001, .node = 2});
+  homes.Note({.source = 1'000'000, .destination = 1'000'002, .node = 2});
+  CHECK(homes.MayBeHome(0, 1));
+  CHECK_FALSE(homes.MayBeHome(1'000'000, 2));
 }
 
 TEST_CASE("One sight without direction stands for both ends") {
