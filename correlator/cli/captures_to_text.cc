@@ -79,8 +79,8 @@ std::string NothingReplayedText(const Replay::Counters& counters) {
       counters.events);
 }
 
-std::string RemarksText(std::span<const CaptureOutcome> outcomes,
-                        const Replay::Counters& counters) {
+std::string RemarksText(std::span<const CaptureOutcome> outcomes, const Replay::Counters& counters,
+                        const MatchingCounters& matching) {
   std::string text;
   if (counters.cut_packets > 0) {
     text += fmt::format(
@@ -125,6 +125,19 @@ std::string RemarksText(std::span<const CaptureOutcome> outcomes,
         "bar and may be of the wrong direction: give --one-clock when one clock made all times, or "
         "--clock-error NAME=SECONDS\n",
         fmt::join(unknown_clocks, ", "));
+  }
+  const bool is_one_clock =
+      std::all_of(outcomes.begin(), outcomes.end(), [](const CaptureOutcome& outcome) {
+        return outcome.file.clock_error_ns == 0 && outcome.file.clock_offset_ns == 0;
+      });
+  if (matching.placed_by_time > 0 && !is_one_clock) {
+    text += fmt::format(
+        "of {} pieces of audio seen by several captures only the order of their times told who "
+        "sent "
+        "and who received; where clocks differ by more than the network takes, name the pods' "
+        "nodes "
+        "with --endpoints\n",
+        matching.placed_by_time);
   }
   for (const CaptureOutcome& outcome : outcomes) {
     if (outcome.untimed_packets > 0) {

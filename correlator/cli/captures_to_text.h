@@ -21,7 +21,8 @@ std::string NothingReplayedText(const Replay::Counters& counters);
 
 // What the user should know beside the answers, a line each: packets cut, late or without a time,
 // what was taken apart or not tested, and clocks of which nothing is known.
-std::string RemarksText(std::span<const CaptureOutcome> outcomes, const Replay::Counters& counters);
+std::string RemarksText(std::span<const CaptureOutcome> outcomes, const Replay::Counters& counters,
+                        const MatchingCounters& matching);
 
 }  // namespace audio_latency::correlator
 

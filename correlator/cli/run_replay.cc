@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -119,6 +120,12 @@ absl::StatusOr<std::string> AnswersJson(const ReplayCommand& replay, const Answe
   return replay.paths ? paths : hops;
 }
 
+// A capture at `any` inside a relay's pod ends so, for one.
+constexpr std::string_view kNoWholePath =
+    "No path is whole: no audio was seen both where it came from and where it went to. What was "
+    "seen "
+    "is told as hops; capture the other ends, too.\n";
+
 std::string AnswersText(const ReplayCommand& replay, const Answers& answers,
                         std::span<const CaptureOutcome> outcomes,
                         const Replay::Counters& counters) {
@@ -127,8 +134,7 @@ std::string AnswersText(const ReplayCommand& replay, const Answers& answers,
     return text + NothingReplayedText(counters);
   }
   if (replay.paths) {
-    text +=
-        answers.paths.paths().empty() ? "No path is whole.\n" : PathsText(answers.paths.paths());
+    text += answers.paths.paths().empty() ? kNoWholePath : PathsText(answers.paths.paths());
   }
   if (replay.paths && replay.hops) {
     text += "\n";
@@ -177,7 +183,8 @@ absl::Status RunReplay(const CommandLine& command, const Surroundings& surroundi
     surroundings.output << text;
   }
   surroundings.output.flush();
-  WriteLines(RemarksText(outcomes, replay->counters()), &surroundings.errors);
+  WriteLines(RemarksText(outcomes, replay->counters(), replay->matching_counters()),
+             &surroundings.errors);
   size_t damaged = 0;
   std::string problems;
   for (const CaptureOutcome& outcome : outcomes) {
