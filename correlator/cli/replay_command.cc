@@ -68,6 +68,7 @@ template <typename Time>
 absl::Status SetTimes(const char* option, const std::vector<std::string>& texts,
                       bool may_be_negative, const Limit& limit, Time CaptureFile::*member,
                       std::vector<CaptureFile>* files) {
+  std::set<std::string> given;
   for (const std::string& text : texts) {
     const size_t equals = text.rfind('=');
     const std::optional<int64_t> time_ns =
@@ -83,6 +84,10 @@ absl::Status SetTimes(const char* option, const std::vector<std::string>& texts,
           fmt::format("{} '{}': give no more than {}", option, text, limit.name));
     }
     const std::string name = ValidUtf8(text.substr(0, equals));
+    if (!given.insert(name).second) {
+      return absl::InvalidArgumentError(
+          fmt::format("{} '{}': {} is given twice; give each name once", option, text, name));
+    }
     size_t found = 0;
     std::string known;
     for (CaptureFile& file : *files) {
@@ -185,13 +190,16 @@ void ReplayCommandParser::AddOptions(CLI::App* app) {
                   "The name (else the file's) is the node's; files of one name share a clock")
       ->required();
   app->add_option(
-      "--clock-offset", clock_offsets_,
-      "NAME=SECONDS (or 12.5ms, 800us, 30ns) to add to that capture's times; without it "
-      "all captures are taken as of one clock");
-  app->add_option(
-      "--clock-error", clock_errors_,
-      "NAME=SECONDS: how far off that capture's times may be then; makes the error bar. One node "
-      "may go without: the others' errors are against its clock");
+         "--clock-offset", clock_offsets_,
+         "NAME=SECONDS (or 12.5ms, 800us, 30ns) to add to that capture's times; without it "
+         "all captures are taken as of one clock")
+      // One value each time: what stands behind it are files.
+      ->allow_extra_args(false);
+  app->add_option("--clock-error", clock_errors_,
+                  "NAME=SECONDS: how far off that capture's times may be then; makes the error "
+                  "bar. One node "
+                  "may go without: the others' errors are against its clock")
+      ->allow_extra_args(false);
   app->add_flag("--one-clock", command_.one_clock,
                 "All captures' times are of one clock, as of one machine; without this and without "
                 "--clock-error, delays between nodes have no error bar ('?')");
@@ -234,6 +242,15 @@ void ReplayCommandParser::AddOptions(CLI::App* app) {
 absl::StatusOr<ReplayCommand> ReplayCommandParser::Finish(
     const std::map<std::string, std::string>& environment) const {
   ReplayCommand command = command_;
+  if ((command.matches && command.events) ||
+      ((command.matches || command.events) && (command.paths || command.hops))) {
+    return absl::InvalidArgumentError(
+        "--matches and --events are shown alone: give one of them, or --paths and --hops");
+  }
+  if (!audio_ports_.empty() && command.options.detect_cadence) {
+    return absl::InvalidArgumentError(
+        "--audio-ports says where the audio is and --detect-audio looks for it: give one of them");
+  }
   for (const std::string& text : files_) {
     command.files.push_back(FileOf(text));
   }

@@ -122,6 +122,22 @@ TEST_CASE("a replay that cannot be meant so is refused in one line") {
   CHECK(Mentions(Error({"replay", "a.pcap", "--match-window", "1"}), "--match-window"));
 }
 
+TEST_CASE("a clock's option takes one value, the files behind it stay files") {
+  for (const char* option : {"--clock-offset", "--clock-error"}) {
+    CHECK(Parse({"replay", option, "a=1ms", "a.pcap", "b.pcap"})->replay.files.size() == 2);
+    CHECK(Parse({"replay", option, "a=1ms", option, "b=2ms", "a.pcap", "b.pcap"}).ok());
+    CHECK(Mentions(Error({"replay", "a.pcap", option, "a=1ms", option, "a=2ms"}), "twice"));
+  }
+}
+
+TEST_CASE("a replay's options that contradict each other are refused") {
+  CHECK(Mentions(Error({"replay", "a.pcap", "--matches", "--events"}), "alone"));
+  CHECK(Mentions(Error({"replay", "a.pcap", "--matches", "--hops"}), "alone"));
+  CHECK(Mentions(Error({"replay", "a.pcap", "--events", "--paths"}), "alone"));
+  CHECK(Mentions(Error({"replay", "a.pcap", "--audio-ports", "7000", "--detect-audio"}),
+                 "--detect-audio"));
+}
+
 TEST_CASE("seconds are exact") {
   CHECK(ParseSeconds("1700000000.123456789") == 1'700'000'000'123'456'789);
   CHECK(ParseSeconds("-0.25") == -250'000'000);
