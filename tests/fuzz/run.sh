@@ -4,6 +4,11 @@
 set -euo pipefail
 
 name=$1 binary=$2/bin/fuzz_$1 seeds=$2/seeds/$1 folder=$2/work/$1 seconds=$3
+# To libFuzzer 0 and what is no number mean: for ever.
+if ! [[ $seconds =~ ^[1-9][0-9]{0,6}$ ]]; then
+  echo "fuzz: FUZZ_SECONDS '$seconds' is no time: give seconds, 1 to 9999999" >&2
+  exit 255  # xargs then starts no other
+fi
 dictionary=$(dirname "$0")/$name.dict
 [ -f "$dictionary" ] || dictionary=
 mkdir -p "$folder/corpus"
