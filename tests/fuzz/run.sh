@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Runs one fuzzer: run.sh NAME FOLDER SECONDS. FOLDER is the build's tests/fuzz. What it learns stays
-# in FOLDER/work/NAME/corpus; a finding is left beside it and the run fails. Prints one line.
+# in FOLDER/runs/NAME/corpus; a finding is left beside it and the run fails. Prints one line.
 set -euo pipefail
 
-name=$1 binary=$2/bin/fuzz_$1 seeds=$2/seeds/$1 folder=$2/work/$1 seconds=$3
+name=$1 binary=$2/bin/fuzz_$1 seeds=$2/seeds/$1 folder=$2/runs/$1 seconds=$3
 # To libFuzzer 0 and what is no number mean: for ever.
 if ! [[ $seconds =~ ^[1-9][0-9]{0,6}$ ]]; then
   echo "fuzz: FUZZ_SECONDS '$seconds' is no time: give seconds, 1 to 9999999" >&2
