@@ -15,6 +15,9 @@ namespace {
 
 constexpr double kLeastCoverage = 0.99;
 constexpr double kMostMedianErrorUs = 50;
+// Between two nodes the live figure also holds the estimate of their clocks, which a busy machine's
+// exchanges leave so far off at most; inside a pod it does not.
+constexpr double kMostClockErrorUs = 150;
 // Percentiles of answers come from steps of under 1 %.
 constexpr double kStep = 0.01;
 // Share of a hop's links that only one of live and replay tells: what a full machine drops.
@@ -80,7 +83,8 @@ void CheckSameHops(const MediaLab& lab, const MediaLab::ReplayAnswer& replay) {
       continue;
     }
     // Medians of the answers come from the same kind of histogram.
-    CHECK(std::abs(live.p50_us - found->p50_us) <= kMostMedianErrorUs + kStep * found->p50_us);
+    const double most_us = live.kind == "PROCESSING" ? kMostMedianErrorUs : kMostClockErrorUs;
+    CHECK(std::abs(live.p50_us - found->p50_us) <= most_us + kStep * found->p50_us);
   }
   const std::vector<SettledHop> settled =
       CompareSettled(lab.traces(), replay.traces, TimeToLearn());
@@ -92,7 +96,7 @@ void CheckSameHops(const MediaLab& lab, const MediaLab::ReplayAnswer& replay) {
     CAPTURE(hop.name, hop.both, hop.only_live, hop.only_replayed);
     CHECK(hop.MissingShare() <= kMostMissing);
     const double apart_us = std::abs(hop.live_p50_us - hop.replayed_p50_us);
-    CHECK(apart_us <= kMostMedianErrorUs);
+    CHECK(apart_us <= kMostClockErrorUs);
     most_apart_us = std::max(most_apart_us, apart_us);
     links += hop.both + hop.only_live + hop.only_replayed;
     missing += hop.only_live + hop.only_replayed;

@@ -19,7 +19,8 @@ void CheckRelay(const MediaLab& lab, const MediaLab::ReplayAnswer& replay, const
 
 // Both told of the same hops, and once both know which streams belong together, of the same
 // signatures at the same positions (but for 0.5 % that may be lost; says how many), with medians
-// that differ by 50 us at most: all nodes of a lab have one clock.
+// that differ by 50 us at most inside a pod, and between nodes by 150, where the clocks' estimate
+// comes in.
 void CheckSameHops(const MediaLab& lab, const MediaLab::ReplayAnswer& replay);
 
 // The hop inside a pod; null where none was told.
