@@ -15,7 +15,7 @@ mkdir -p "$folder/corpus"
 log=$folder/log.txt
 status=0
 "$binary" "$folder/corpus" "$seeds" -max_total_time="$seconds" -rss_limit_mb=1024 \
-  -malloc_limit_mb=512 -timeout=60 -max_len=16384 -artifact_prefix="$folder/" \
+  -malloc_limit_mb=512 -timeout=10 -max_len=16384 -artifact_prefix="$folder/" \
   -print_final_stats=1 ${dictionary:+-dict="$dictionary"} >"$log" 2>&1 || status=$?
 if [ "$status" -ne 0 ]; then
   echo "fuzz $name: FINDING, status $status; see $log" >&2
