@@ -55,8 +55,15 @@ std::string RandomInstance() {
 }
 
 absl::StatusOr<std::unique_ptr<EndpointDirectory>> OpenDirectory(const CorrelatorConfig& config) {
-  return config.endpoints_file.empty() ? MakeEmptyDirectory()
-                                       : LoadEndpointFile(config.endpoints_file);
+  if (config.endpoints_file.empty()) {
+    return MakeEmptyDirectory();
+  }
+  auto directory = LoadEndpointFile(config.endpoints_file);
+  if (!directory.ok()) {
+    return absl::Status(directory.status().code(),
+                        fmt::format("ENDPOINTS_FILE: {}", Message(directory.status())));
+  }
+  return directory;
 }
 
 std::string WithPort(const std::string& address, int port) {

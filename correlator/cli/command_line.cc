@@ -183,6 +183,10 @@ class Parser {
     const bool no_command = app_.get_subcommands().empty();
     if (app_.got_subcommand("replay") && !is_unknown &&
         error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+      // What is no option was left over before the files were missed.
+      if (const std::vector<std::string> rest = app_.remaining(true); !rest.empty()) {
+        return fmt::format("'{}' is not known here; {}", rest.front(), kSeeHelp);
+      }
       return fmt::format("replay needs capture files, FILE or NAME=FILE; {}", kSeeHelp);
     }
     if (is_unknown || no_command) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/process/interrupt.h"
 #include "common/status/status_macros.h"
 #include "correlator/cli/answers_to_text.h"
 #include "correlator/cli/captures_to_text.h"
@@ -159,7 +161,12 @@ absl::Status RunReplay(const CommandLine& command, const Surroundings& surroundi
   const ReplayCommand& asked = command.replay;
   std::unique_ptr<EndpointDirectory> directory = MakeEmptyDirectory();
   if (!asked.endpoints_file.empty()) {
-    ASSIGN_OR_RETURN(directory, LoadEndpointFile(asked.endpoints_file));
+    auto loaded = LoadEndpointFile(asked.endpoints_file);
+    if (!loaded.ok()) {
+      return absl::Status(loaded.status().code(),
+                          fmt::format("--endpoints: {}", Message(loaded.status())));
+    }
+    directory = *std::move(loaded);
   }
   ReplayLines lines({.events = asked.events, .matches = asked.matches, .as_json = command.as_json},
                     &surroundings.output);
@@ -167,32 +174,49 @@ absl::Status RunReplay(const CommandLine& command, const Surroundings& surroundi
                    Replay::Create(asked.options, *directory, &lines));
   lines.SetReplay(replay.get());
 
+  ASSIGN_OR_RETURN(const std::unique_ptr<Interrupt> interrupt, Interrupt::Install());
   ProgressLine progress(surroundings, asked.progress);
   const std::vector<CaptureOutcome> outcomes = ReplayFiles(
-      asked.files, replay.get(), [&](const ReplayProgress& so_far) { progress.Show(so_far); });
+      asked.files, replay.get(), [&](const ReplayProgress& so_far) { progress.Show(so_far); },
+      interrupt->descriptor());
   progress.End();
+  interrupt->LetNextOneEnd();
 
-  if (asked.paths || asked.hops) {
+  const bool is_nothing_read = std::all_of(
+      outcomes.begin(), outcomes.end(),
+      [](const CaptureOutcome& outcome) { return outcome.packets == 0 && !outcome.problem.ok(); });
+  if ((asked.paths || asked.hops) && !is_nothing_read) {
     const Answers answers = Ask(replay.get());
     std::string text;
     if (command.as_json) {
       ASSIGN_OR_RETURN(text, AnswersJson(asked, answers));
+      if (answers.paths.paths().empty() && answers.hops.hops().empty()) {
+        WriteLines(NothingReplayedText(replay->counters()), &surroundings.errors);
+      }
     } else {
       text = AnswersText(asked, answers, outcomes, replay->counters());
     }
     surroundings.output << text;
   }
   surroundings.output.flush();
-  WriteLines(RemarksText(outcomes, replay->counters(), replay->matching_counters()),
-             &surroundings.errors);
+  if (!is_nothing_read) {
+    WriteLines(RemarksText(outcomes, replay->counters(), replay->matching_counters()),
+               &surroundings.errors);
+  }
   size_t damaged = 0;
+  bool was_stopped = false;
   std::string problems;
   for (const CaptureOutcome& outcome : outcomes) {
-    if (!outcome.problem.ok()) {
+    if (absl::IsCancelled(outcome.problem)) {
+      was_stopped = true;
+    } else if (!outcome.problem.ok()) {
       ++damaged;
       problems += fmt::format("{} ({} packets were read before)\n", Message(outcome.problem),
                               outcome.packets);
     }
+  }
+  if (was_stopped) {
+    problems += "interrupted: the answer is of what was read until then\n";
   }
   WriteLines(problems, &surroundings.errors);
   return damaged == 0

@@ -1,8 +1,12 @@
 // The YAML file of endpoints: names for addresses where no Kubernetes tells them.
 
 #include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -135,14 +139,22 @@ absl::StatusOr<Entries> ReadEntries(const std::string& path, const YAML::Node& r
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<EndpointDirectory>> LoadEndpointFile(const std::string& path) {
+  // A stream opens a folder and reads nothing from it.
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return absl::InvalidArgumentError(
+        fmt::format("the endpoint file {} is a folder: name the YAML file in it", path));
+  }
   std::ifstream file(path);
+  if (!file) {
+    return absl::NotFoundError(
+        fmt::format("cannot open the endpoint file {}: {}", path, std::strerror(errno)));
+  }
   std::stringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    // An empty file inserts nothing, which the stream calls a failure.
-    if (!file.is_open() || file.bad()) {
-      return absl::NotFoundError(fmt::format(
-          "cannot read the endpoint file {}; check ENDPOINTS_FILE and the permissions", path));
-    }
+  // An empty file inserts nothing, which the stream calls a failure.
+  if (!(text << file.rdbuf()) && file.bad()) {
+    return absl::UnavailableError(
+        fmt::format("cannot read the endpoint file {}: {}", path, std::strerror(errno)));
   }
   YAML::Node root;
   try {

@@ -25,9 +25,10 @@ constexpr int64_t kLastNs = int64_t{4'133'980'799} * 1'000'000'000;
 // One file, with the packet that comes next.
 class OpenCapture {
  public:
-  explicit OpenCapture(CaptureFile file) {
+  OpenCapture(CaptureFile file, int stop_descriptor) {
     outcome_.file = std::move(file);
-    absl::StatusOr<std::unique_ptr<CaptureReader>> reader = CaptureReader::Open(outcome_.file.path);
+    absl::StatusOr<std::unique_ptr<CaptureReader>> reader =
+        CaptureReader::Open(outcome_.file.path, stop_descriptor);
     if (reader.ok()) {
       reader_ = *std::move(reader);
       Advance();
@@ -37,6 +38,14 @@ class OpenCapture {
   }
 
   bool has_packet() const { return packet_.has_value(); }
+  bool was_stopped() const { return absl::IsCancelled(outcome_.problem); }
+  // Leaves the rest unread.
+  void Stop() {
+    if (packet_.has_value()) {
+      outcome_.problem = absl::CancelledError("reading was interrupted");
+      packet_.reset();
+    }
+  }
   // On the common clock.
   int64_t time_ns() const { return packet_->time_ns + outcome_.file.clock_offset_ns; }
 
@@ -192,13 +201,13 @@ std::string NodeNameOf(const std::string& path) {
 
 std::vector<CaptureOutcome> ReplayFiles(
     std::vector<CaptureFile> files, Replay* replay,
-    const std::function<void(const ReplayProgress&)>& on_progress) {
+    const std::function<void(const ReplayProgress&)>& on_progress, int stop_descriptor) {
   std::sort(files.begin(), files.end(), [](const CaptureFile& a, const CaptureFile& b) {
     return std::tie(a.node, a.path) < std::tie(b.node, b.path);
   });
   std::vector<std::unique_ptr<OpenCapture>> captures;
   for (CaptureFile& file : files) {
-    captures.push_back(std::make_unique<OpenCapture>(std::move(file)));
+    captures.push_back(std::make_unique<OpenCapture>(std::move(file), stop_descriptor));
   }
   uint64_t packets = 0;
   while (true) {
@@ -212,6 +221,12 @@ std::vector<CaptureOutcome> ReplayFiles(
       break;
     }
     next->Replay(replay);
+    if (next->was_stopped()) {
+      for (const auto& capture : captures) {
+        capture->Stop();
+      }
+      break;
+    }
     if (++packets % kProgressPackets == 0) {
       on_progress(ProgressOf(captures, packets));
     }

@@ -43,7 +43,7 @@ struct CaptureOutcome {
   // next one's; passed over, for else all after them would be late.
   uint64_t wild_packets = 0;
   // Why the file could not be read to its end; what came before is in the answers. Times outside
-  // 1970 to 2100 on the common clock are DATA_LOSS.
+  // 1970 to 2100 on the common clock are DATA_LOSS, an end by the user is CANCELLED.
   absl::Status problem;
 };
 
@@ -56,10 +56,11 @@ struct ReplayProgress {
 
 // Replays all files to their ends and finishes `replay`. The answers do not depend on the order of
 // `files`. `on_progress` is called now and then, by a count of packets. Outcomes are in the order
-// of node, then path.
+// of node, then path. Once `stop_descriptor` is readable (-1: never) nothing more is read, and the
+// problem of files that were not at their ends is CANCELLED.
 std::vector<CaptureOutcome> ReplayFiles(
     std::vector<CaptureFile> files, Replay* replay,
-    const std::function<void(const ReplayProgress&)>& on_progress);
+    const std::function<void(const ReplayProgress&)>& on_progress, int stop_descriptor = -1);
 
 }  // namespace audio_latency::correlator
 

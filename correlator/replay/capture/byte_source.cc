@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -29,8 +31,11 @@ absl::Status ReadError(const std::string& path) {
 // The file as it is stored.
 class StoredFile {
  public:
-  StoredFile(int descriptor, std::string path)
-      : descriptor_(descriptor), path_(std::move(path)), buffer_(kBufferBytes) {
+  StoredFile(int descriptor, int stop_descriptor, std::string path)
+      : descriptor_(descriptor),
+        stop_descriptor_(stop_descriptor),
+        path_(std::move(path)),
+        buffer_(kBufferBytes) {
     struct stat status = {};
     if (fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) {
       size_ = static_cast<uint64_t>(status.st_size);
@@ -47,16 +52,9 @@ class StoredFile {
   // Bytes that were read and not yet used; empty: the end.
   absl::StatusOr<std::span<uint8_t>> Peek() {
     if (used_ == filled_) {
-      ssize_t count = 0;
-      do {
-        count = read(descriptor_, buffer_.data(), buffer_.size());
-      } while (count < 0 && errno == EINTR);
-      if (count < 0) {
-        return ReadError(path_);
-      }
+      ASSIGN_OR_RETURN(const size_t count, Fill(buffer_));
       used_ = 0;
-      filled_ = static_cast<size_t>(count);
-      total_ += filled_;
+      filled_ = count;
     }
     return std::span(buffer_).subspan(used_, filled_ - used_);
   }
@@ -66,18 +64,11 @@ class StoredFile {
   absl::StatusOr<bool> BeginsWith(std::span<const uint8_t> bytes) {
     // A pipe may give a byte at a time.
     while (filled_ < bytes.size()) {
-      ssize_t count = 0;
-      do {
-        count = read(descriptor_, buffer_.data() + filled_, buffer_.size() - filled_);
-      } while (count < 0 && errno == EINTR);
-      if (count < 0) {
-        return ReadError(path_);
-      }
+      ASSIGN_OR_RETURN(const size_t count, Fill(std::span(buffer_).subspan(filled_)));
       if (count == 0) {
         return false;
       }
-      filled_ += static_cast<size_t>(count);
-      total_ += static_cast<uint64_t>(count);
+      filled_ += count;
     }
     return std::equal(bytes.begin(), bytes.end(), buffer_.begin());
   }
@@ -87,7 +78,29 @@ class StoredFile {
   uint64_t size() const { return size_; }
 
  private:
+  // How many bytes came; 0: the end.
+  absl::StatusOr<size_t> Fill(std::span<uint8_t> bytes) {
+    while (true) {
+      std::array<pollfd, 2> watched = {pollfd{descriptor_, POLLIN, 0},
+                                       pollfd{stop_descriptor_, POLLIN, 0}};
+      if (poll(watched.data(), watched.size(), -1) >= 0) {
+        if (watched[1].revents != 0) {
+          return absl::CancelledError(fmt::format("reading {} was interrupted", path_));
+        }
+        const ssize_t count = read(descriptor_, bytes.data(), bytes.size());
+        if (count >= 0) {
+          total_ += static_cast<uint64_t>(count);
+          return static_cast<size_t>(count);
+        }
+      }
+      if (errno != EINTR) {
+        return ReadError(path_);
+      }
+    }
+  }
+
   const int descriptor_;
+  const int stop_descriptor_;
   const std::string path_;
   uint64_t size_ = 0;
   uint64_t total_ = 0;
@@ -103,12 +116,15 @@ class PlainSource final : public ByteSource {
   absl::StatusOr<size_t> Read(std::span<uint8_t> bytes) override {
     size_t done = 0;
     while (done < bytes.size()) {
-      ASSIGN_OR_RETURN(const std::span<uint8_t> there, file_->Peek());
-      if (there.empty()) {
-        break;
+      const absl::StatusOr<std::span<uint8_t>> there = file_->Peek();
+      if (!there.ok() && done == 0) {
+        return there.status();
       }
-      const size_t count = std::min(there.size(), bytes.size() - done);
-      std::copy_n(there.begin(), count, bytes.begin() + done);
+      if (!there.ok() || there->empty()) {
+        break;  // a failure lasts: the next call tells it
+      }
+      const size_t count = std::min(there->size(), bytes.size() - done);
+      std::copy_n(there->begin(), count, bytes.begin() + done);
       file_->Use(count);
       done += count;
     }
@@ -205,14 +221,16 @@ class GzipSource final : public ByteSource {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& path,
+                                                             int stop_descriptor) {
   const bool is_standard_input = path == "-";
   const int descriptor =
       is_standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
     return absl::NotFoundError(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   }
-  auto file = std::make_unique<StoredFile>(descriptor, is_standard_input ? "standard input" : path);
+  auto file = std::make_unique<StoredFile>(descriptor, stop_descriptor,
+                                           is_standard_input ? "standard input" : path);
   ASSIGN_OR_RETURN(const bool is_gzip, file->BeginsWith(kGzipMagic));
   if (is_gzip) {
     return std::make_unique<GzipSource>(std::move(file));

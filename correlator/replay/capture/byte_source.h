@@ -16,8 +16,10 @@ namespace audio_latency::correlator {
 class ByteSource {
  public:
   // "-" is standard input. Gzip is known by its first bytes, also with several members one behind
-  // another. An error names the file.
-  static absl::StatusOr<std::unique_ptr<ByteSource>> Open(const std::string& path);
+  // another. Once `stop_descriptor` is readable, reading ends with CANCELLED (-1: never). An error
+  // names the file.
+  static absl::StatusOr<std::unique_ptr<ByteSource>> Open(const std::string& path,
+                                                          int stop_descriptor);
   virtual ~ByteSource() = default;
 
   // Fills `bytes` and gives how many there were: fewer only at the end, or ahead of a failure,

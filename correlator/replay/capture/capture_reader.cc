@@ -10,8 +10,9 @@
 
 namespace audio_latency::correlator {
 
-absl::StatusOr<std::unique_ptr<CaptureReader>> CaptureReader::Open(const std::string& path) {
-  ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, ByteSource::Open(path));
+absl::StatusOr<std::unique_ptr<CaptureReader>> CaptureReader::Open(const std::string& path,
+                                                                   int stop_descriptor) {
+  ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, ByteSource::Open(path, stop_descriptor));
   CaptureInput input(std::move(source), path == "-" ? "standard input" : path);
   std::array<uint8_t, 4> magic = {};
   ASSIGN_OR_RETURN(const size_t count, input.ReadSome(magic));

@@ -44,7 +44,9 @@ struct CapturePacket {
 class CaptureReader {
  public:
   // "-" is standard input. Errors name the file and the byte where it is wrong, and say what to do.
-  static absl::StatusOr<std::unique_ptr<CaptureReader>> Open(const std::string& path);
+  // Reading ends with CANCELLED once `stop_descriptor` is readable (-1: never).
+  static absl::StatusOr<std::unique_ptr<CaptureReader>> Open(const std::string& path,
+                                                             int stop_descriptor = -1);
   virtual ~CaptureReader() = default;
 
   // Nothing at the end. After an error (DATA_LOSS: cut off or damaged; UNIMPLEMENTED: what cannot

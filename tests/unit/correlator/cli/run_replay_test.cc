@@ -2,13 +2,18 @@
 
 #include "correlator/cli/run_replay.h"
 
+#include <pthread.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/correlator/cli/cli_runner.h"
@@ -135,6 +140,50 @@ TEST_CASE("matches are traces") {
   CHECK(trace["points"].size() >= 2);
   CHECK(trace["points"][0]["delay_seconds"] == 0);
   CHECK(Mentions(Replay(With(DemoFiles(), {"--matches"})).output, "decided by unique"));
+}
+
+TEST_CASE("what was read before Ctrl-C is answered") {
+  const TemporaryFile place("", "pipe");
+  const std::string pipe = place.path() + ".fifo";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  std::signal(SIGPIPE, SIG_IGN);
+  // A tcpdump that goes on for ever, and its user.
+  std::thread writer([&pipe, reader = pthread_self()] {
+    std::ofstream stream(pipe, std::ios::binary);  // waits for the reader
+    stream << FileText(kDemo + "processor-2.pcap.gz").substr(0, 250'000) << std::flush;
+    pthread_kill(reader, SIGINT);
+    // The reader ends although the pipe does not.
+    while (stream.good()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      stream.put('x').flush();
+    }
+  });
+  const CliRun run = Replay({"b=" + pipe, "--audio-ports", "7000"});
+  writer.join();
+  std::signal(SIGPIPE, SIG_DFL);
+  std::remove(pipe.c_str());
+  CHECK(run.exit_code == kExitOk);
+  CHECK(Mentions(run.output, "inside 10.244.2.2"));
+  CHECK(Lines(run.errors).back() ==
+        "audio-latency: interrupted: the answer is of what was read until then");
+}
+
+TEST_CASE("where nothing could be read there are no tables") {
+  const TemporaryFile no_capture("these are no packets", "notes.txt");
+  for (const char* format : {"table", "json"}) {
+    const CliRun run = Replay({no_capture.path(), "-o", format});
+    CHECK(run.exit_code == kExitServerError);
+    CHECK(run.output.empty());
+    CHECK(Lines(run.errors).size() == 2);
+  }
+}
+
+TEST_CASE("JSON without matches has its reason beside it") {
+  const CliRun run =
+      Replay({"a=" + kDemo + "ingress-1.pcap.gz", "--audio-ports", "1", "-o", "json"});
+  CHECK(run.exit_code == kExitOk);
+  CHECK(json::parse(run.output)["hops"].empty());
+  CHECK(Mentions(run.errors, "No audio was signed"));
 }
 
 TEST_CASE("of a damaged capture what was read is told, and the rest is an error") {

@@ -101,11 +101,14 @@ TEST_CASE("What is wrong is told in one line, whatever the file holds") {
   CHECK_THAT(message, !Contains("\n"));
 }
 
-TEST_CASE("An endpoint file that is not there is told by name") {
-  const auto directory = LoadEndpointFile("/nonexistent/endpoints.yaml");
-  REQUIRE_FALSE(directory.ok());
-  CHECK_THAT(Message(directory.status()),
-             Contains("/nonexistent/endpoints.yaml") && Contains("ENDPOINTS_FILE"));
+TEST_CASE("An endpoint file that is not there, or is a folder, is told by name") {
+  const auto missing = LoadEndpointFile("/nonexistent/endpoints.yaml");
+  REQUIRE_FALSE(missing.ok());
+  CHECK_THAT(Message(missing.status()),
+             Contains("/nonexistent/endpoints.yaml") && Contains("No such file"));
+  const auto folder = LoadEndpointFile("/tmp");
+  REQUIRE_FALSE(folder.ok());
+  CHECK_THAT(Message(folder.status()), Contains("/tmp is a folder"));
 }
 
 }  // namespace
