@@ -33,7 +33,7 @@ void BatchQueue::Push(SealedBatch batch) {
     pending_drops_[cause] += count;
     statistics_.drops[cause] += count;
   }
-  signed_events_total_ = std::max(signed_events_total_, batch.signed_events_total);
+  made_events_total_ = std::max(made_events_total_, batch.made_events_total);
   waiting_bytes_ += outgoing->bytes;
   waiting_.push_back(std::move(outgoing));
   ++statistics_.batches_sealed;
@@ -94,7 +94,7 @@ BatchQueue::Batch BatchQueue::NumberNextLocked() {
     drop->set_cause(cause);
     drop->set_count(count);
   }
-  batch->message.set_signed_events_total(signed_events_total_);
+  batch->message.set_made_events_total(made_events_total_);
   return batch;
 }
 

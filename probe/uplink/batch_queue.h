@@ -33,7 +33,7 @@ struct SealedBatch {
   // Flows that no later batch names.
   std::vector<uint64_t> ended_flow_ids;
   DropCounts drops;
-  uint64_t signed_events_total = 0;
+  uint64_t made_events_total = 0;
 };
 
 // A batch as it goes on the stream, but for the definitions that the stream still needs.
@@ -117,7 +117,7 @@ class BatchQueue {
   // What the next batch that is numbered takes along.
   DropCounts pending_drops_;
   std::vector<uint64_t> pending_ended_flow_ids_;
-  uint64_t signed_events_total_ = 0;
+  uint64_t made_events_total_ = 0;
   // Of dropped batches; goes with the next one that is pushed.
   std::vector<uint64_t> carried_ended_flow_ids_;
   BatchQueueStatistics statistics_;

@@ -58,8 +58,7 @@ void Batcher::Flush() { Seal(parts_.clock->NowNs()); }
 
 Batcher::Statistics Batcher::statistics() const {
   return {flow_count_.load(std::memory_order_relaxed),
-          flows_expired_.load(std::memory_order_relaxed),
-          signed_events_.load(std::memory_order_relaxed)};
+          flows_expired_.load(std::memory_order_relaxed)};
 }
 
 void Batcher::Add(const signature_event& event) {
@@ -116,10 +115,6 @@ void Batcher::Seal(int64_t now_ns) {
   if (!std::is_sorted(events_.begin(), events_.end(), earlier)) {
     std::stable_sort(events_.begin(), events_.end(), earlier);
   }
-  const uint64_t signed_events = static_cast<uint64_t>(std::count_if(
-      events_.begin(), events_.end(), [](const wire::WireEvent& e) { return e.is_signed; }));
-  const uint64_t signed_total =
-      signed_events_.fetch_add(signed_events, std::memory_order_relaxed) + signed_events;
   SealedBatch batch;
   if (!events_.empty()) {
     const absl::Status encoded = wire::Encode(events_, flow_ids_, flow_is_rtp_, &batch.columns);
@@ -138,7 +133,7 @@ void Batcher::Seal(int64_t now_ns) {
   ++batch_sequence_;
   batch.ended_flow_ids = std::exchange(ended_flow_ids_, {});
   batch.drops = std::exchange(drops_, {});
-  batch.signed_events_total = signed_total;
+  batch.made_events_total = last_counters_[CAPTURE_COUNTER_EVENTS];
   const bool has_news =
       batch.columns.event_count() > 0 || !batch.ended_flow_ids.empty() || !batch.drops.empty();
   if (has_news) {

@@ -45,7 +45,6 @@ class Batcher final : public EventSink {
   struct Statistics {
     uint64_t flows = 0;
     uint64_t flows_expired = 0;
-    uint64_t signed_events = 0;
   };
 
   Batcher(const Options& options, const Parts& parts);
@@ -81,7 +80,6 @@ class Batcher final : public EventSink {
   CaptureCounters last_counters_ = {};
   std::atomic<uint64_t> flow_count_ = 0;
   std::atomic<uint64_t> flows_expired_ = 0;
-  std::atomic<uint64_t> signed_events_ = 0;
 };
 
 }  // namespace audio_latency::probe

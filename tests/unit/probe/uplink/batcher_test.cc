@@ -86,6 +86,7 @@ TEST_CASE("events come out as they went in, in time order, each with its flow") 
   signature_event unsigned_rtp = RtpEvent(33, base_ns + 3 * wire::kTimeUnitNs, 99, 501);
   unsigned_rtp.flags = 0;
   bench.Add({tcp, rtp, unsigned_rtp});
+  bench.counters.counters[CAPTURE_COUNTER_EVENTS] = 5;
   bench.batcher.Flush();
 
   const auto batch = bench.queue.Next();
@@ -93,7 +94,7 @@ TEST_CASE("events come out as they went in, in time order, each with its flow") 
   REQUIRE(batch->flows.size() == 2);
   CHECK(batch->message.columns().flow_ids(0) == batch->flows[0]->id());
   CHECK(batch->message.columns().flow_ids(1) == batch->flows[1]->id());
-  CHECK(batch->message.signed_events_total() == 2);
+  CHECK(batch->message.made_events_total() == 5);
   const std::vector<wire::WireEvent> events = Bench::Decode(*batch);
   REQUIRE(events.size() == 3);
   CHECK(events[0].signature == 22);
