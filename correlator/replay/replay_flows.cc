@@ -1,7 +1,6 @@
 #include "correlator/replay/replay_flows.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -10,12 +9,6 @@
 
 namespace audio_latency::correlator {
 namespace {
-
-bool IsRtp(const signature_event& event) { return event.kind != CAPTURE_SIGNATURE_CONTENT; }
-
-bool KnowsInitialSequence(const signature_event& event) {
-  return !IsRtp(event) && (event.flags & CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN) != 0;
-}
 
 FlowDescription Describe(const signature_event& event, const FlowPlace& place) {
   FlowDescription flow{.node = place.node,
@@ -38,28 +31,9 @@ FlowDescription Describe(const signature_event& event, const FlowPlace& place) {
 
 }  // namespace
 
-ReplayFlows::Key ReplayFlows::KeyOf(const signature_event& event, Direction direction) {
-  const bool knows_initial_sequence = KnowsInitialSequence(event);
-  Key key{.source_address = {},
-          .destination_address = {},
-          .source_port = event.source_port,
-          .destination_port = event.destination_port,
-          .interface_index = event.interface_index,
-          .ssrc = IsRtp(event) ? event.rtp_ssrc : 0,
-          .initial_sequence = knows_initial_sequence ? event.initial_sequence : 0,
-          .direction = static_cast<uint8_t>(direction),
-          .transport = event.transport,
-          .is_rtp = IsRtp(event),
-          .initial_sequence_known = knows_initial_sequence};
-  std::memcpy(key.source_address.data(), event.source_address, sizeof(event.source_address));
-  std::memcpy(key.destination_address.data(), event.destination_address,
-              sizeof(event.destination_address));
-  return key;
-}
-
 std::optional<FlowId> ReplayFlows::Find(const signature_event& event, const FlowPlace& place,
                                         int64_t now_ns) {
-  const Key key = KeyOf(event, place.direction);
+  const EventFlowKey key = EventFlowKey::Of(event, static_cast<uint8_t>(place.direction));
   auto found = flows_.find(key);
   if (found == flows_.end()) {
     if (flows_.size() >= max_flows_) {

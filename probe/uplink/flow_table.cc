@@ -1,51 +1,12 @@
 #include "probe/uplink/flow_table.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
-#include <cstring>
-#include <span>
-#include <string>
-#include <utility>
 
 #include "common/address/ip_address.h"
 
 namespace audio_latency::probe {
-namespace {
-
-bool InitialSequenceKnown(const signature_event& event) {
-  return !IsRtp(event) && (event.flags & CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN) != 0;
-}
-
-}  // namespace
-
 FlowTable::FlowTable(uint32_t max_flows, int64_t timeout_ns, const InterfaceDirectory& directory)
     : max_flows_(max_flows), timeout_ns_(timeout_ns), directory_(directory) {}
-
-size_t FlowTable::KeyHash::operator()(const Key& key) const {
-  static_assert(std::has_unique_object_representations_v<Key>);
-  return XXH3_64bits(&key, sizeof(key));
-}
-
-FlowTable::Key FlowTable::MakeKey(const signature_event& event) {
-  Key key = {};
-  std::memcpy(key.source_address.data(), event.source_address, key.source_address.size());
-  std::memcpy(key.destination_address.data(), event.destination_address,
-              key.destination_address.size());
-  key.source_port = event.source_port;
-  key.destination_port = event.destination_port;
-  key.interface_index = event.interface_index;
-  key.direction = event.direction;
-  key.transport = event.transport;
-  if (IsRtp(event)) {
-    key.is_rtp = 1;
-    key.ssrc = event.rtp_ssrc;
-  } else if (InitialSequenceKnown(event)) {
-    key.initial_sequence_known = 1;
-    key.initial_sequence = event.initial_sequence;
-  }
-  return key;
-}
 
 std::shared_ptr<const FlowRecord> FlowTable::MakeRecord(const signature_event& event) {
   auto record = std::make_shared<FlowRecord>();
@@ -62,7 +23,7 @@ std::shared_ptr<const FlowRecord> FlowTable::MakeRecord(const signature_event& e
   if (IsRtp(event)) {
     definition.set_is_rtp(true);
     definition.set_rtp_ssrc(event.rtp_ssrc);
-  } else if (InitialSequenceKnown(event)) {
+  } else if (KnowsInitialSequence(event)) {
     definition.set_initial_sequence(event.initial_sequence);
   }
   record->interface = directory_.Find(event.interface_index);
@@ -70,7 +31,7 @@ std::shared_ptr<const FlowRecord> FlowTable::MakeRecord(const signature_event& e
 }
 
 FlowTable::Entry* FlowTable::Find(const signature_event& event) {
-  const Key key = MakeKey(event);
+  const EventFlowKey key = EventFlowKey::Of(event, event.direction);
   auto found = flows_.find(key);
   if (found == flows_.end()) {
     if (flows_.size() >= max_flows_) {
@@ -83,7 +44,9 @@ FlowTable::Entry* FlowTable::Find(const signature_event& event) {
   return &entry;
 }
 
-void FlowTable::Prefetch(const signature_event& event) const { flows_.prefetch(MakeKey(event)); }
+void FlowTable::Prefetch(const signature_event& event) const {
+  flows_.prefetch(EventFlowKey::Of(event, event.direction));
+}
 
 std::vector<uint64_t> FlowTable::Expire(int64_t now_ns) {
   std::vector<uint64_t> expired;

@@ -3,7 +3,6 @@
 #ifndef PROBE_UPLINK_FLOW_TABLE_H_
 #define PROBE_UPLINK_FLOW_TABLE_H_
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -12,12 +11,11 @@
 #include "absl/container/flat_hash_map.h"
 #include "audio_latency/v1/probe.pb.h"
 #include "bpf/capture_abi.h"
+#include "common/signature/event_flow.h"
 #include "probe/capture/interface.h"
 #include "probe/capture/interface_directory.h"
 
 namespace audio_latency::probe {
-
-inline bool IsRtp(const signature_event& event) { return event.kind != CAPTURE_SIGNATURE_CONTENT; }
 
 // A flow as the correlator is told of it; immutable, shared by the batches that name it.
 struct FlowRecord {
@@ -27,9 +25,7 @@ struct FlowRecord {
   uint64_t id() const { return definition.flow_id(); }
 };
 
-// Makes flows out of events: same 5-tuple, interface, direction and kind, for RTP the same SSRC,
-// and for TCP the same initial sequence number, so that a later connection on the same ports is
-// another flow. Not thread-safe.
+// Makes flows out of events, by EventFlowKey. Not thread-safe.
 class FlowTable {
  public:
   // `directory` must outlive the table.
@@ -61,27 +57,6 @@ class FlowTable {
   uint64_t expired_total() const { return expired_total_; }
 
  private:
-  // Everything that tells flows apart, without padding.
-  struct Key {
-    std::array<uint8_t, 16> source_address;
-    std::array<uint8_t, 16> destination_address;
-    uint16_t source_port;
-    uint16_t destination_port;
-    uint32_t interface_index;
-    uint32_t ssrc;
-    uint32_t initial_sequence;
-    uint8_t direction;
-    uint8_t transport;
-    uint8_t is_rtp;
-    uint8_t initial_sequence_known;
-
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    size_t operator()(const Key& key) const;
-  };
-
-  static Key MakeKey(const signature_event& event);
   std::shared_ptr<const FlowRecord> MakeRecord(const signature_event& event);
 
   const uint32_t max_flows_;
@@ -89,7 +64,7 @@ class FlowTable {
   const InterfaceDirectory& directory_;
   uint64_t last_flow_id_ = 0;
   uint64_t expired_total_ = 0;
-  absl::flat_hash_map<Key, Entry, KeyHash> flows_;
+  absl::flat_hash_map<EventFlowKey, Entry, EventFlowKeyHash> flows_;
 };
 
 }  // namespace audio_latency::probe

@@ -20,6 +20,7 @@
 #include "tests/accuracy/cases.h"
 #include "tests/accuracy/product.h"
 #include "tests/lab/scratch_folder.h"
+#include "tests/parse_arguments.h"
 
 namespace audio_latency::accuracy {
 namespace {
@@ -202,6 +203,8 @@ int main(int argc, char** argv) {
   app.add_flag("--markdown", options.is_markdown,
                "prints the table as Markdown, as README.md has it");
   app.add_flag("--list", options.is_list, "shows the names of the cases");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = audio_latency::ParseArguments(&app, argc, argv); status.has_value()) {
+    return *status;
+  }
   return audio_latency::accuracy::Main(options);
 }

@@ -14,6 +14,7 @@
 #include "common/status/status_macros.h"
 #include "tests/bench/bench_report.h"
 #include "tests/lab/process.h"
+#include "tests/parse_arguments.h"
 
 namespace audio_latency::bench {
 namespace {
@@ -79,6 +80,8 @@ int main(int argc, char** argv) {
   std::string output = "build/bench.json";
   CLI::App app("Runs every benchmark and prints one table.", "run-benchmarks");
   app.add_option("--output", output, "file for the results")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = audio_latency::ParseArguments(&app, argc, argv); status.has_value()) {
+    return *status;
+  }
   return audio_latency::bench::RunAll(output);
 }

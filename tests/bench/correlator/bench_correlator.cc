@@ -21,6 +21,7 @@
 #include "fmt/format.h"
 #include "tests/bench/bench_report.h"
 #include "tests/bench/correlator/recorded_traffic.h"
+#include "tests/parse_arguments.h"
 
 namespace audio_latency::bench {
 namespace {
@@ -179,7 +180,9 @@ int Main(int argc, char** argv) {
   std::string json_file;
   CLI::App app("Measures the correlator, from wire bytes to histograms, on one core.");
   app.add_option("--json", json_file, "file to write the results to");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = audio_latency::ParseArguments(&app, argc, argv); status.has_value()) {
+    return *status;
+  }
 
   const RecordedTraffic traffic = RecordTraffic(TrafficOptions());
   std::vector<double> rates;

@@ -9,6 +9,7 @@
 #include "common/status/status_macros.h"
 #include "tests/lab/audio/rtp_programs.h"
 #include "tests/lab/audio/tcp_programs.h"
+#include "tests/parse_arguments.h"
 
 namespace {
 
@@ -76,7 +77,9 @@ int main(int argc, char** argv) {
   command->add_option("--report", rtp_sink.report_path, "file for what was received")->required();
   command->callback([&] { run = [&] { return RunRtpSink(rtp_sink); }; });
 
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = audio_latency::ParseArguments(&app, argc, argv); status.has_value()) {
+    return *status;
+  }
   if (const absl::Status status = run(); !status.ok()) {
     fmt::print(stderr, "lab-audio: {}\n", audio_latency::Message(status));
     return 1;

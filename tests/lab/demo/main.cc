@@ -24,6 +24,7 @@
 #include "tests/lab/demo/replayed_demo.h"
 #include "tests/lab/demo/scenario.h"
 #include "tests/lab/lab.h"
+#include "tests/parse_arguments.h"
 
 namespace audio_latency::lab {
 namespace {
@@ -155,6 +156,7 @@ absl::StatusOr<int> RunReplayed(const absl::Status& reason, const DemoOptions& o
       fmt::format("{}: replaying a recording of the same calls instead (for the live demo: sudo "
                   "make demo)",
                   Message(reason)));
+  Say("the recorded calls have their own length, whatever DEMO_SECONDS says");
   ASSIGN_OR_RETURN(const ScenarioResult result,
                    ReplayRecording(options.recording_folder, options.folder));
   const int status = Summarise(result);
@@ -208,7 +210,7 @@ int Main(const DemoOptions& options) {
 int main(int argc, char** argv) {
   audio_latency::lab::DemoOptions options;
   CLI::App app("Real speech through pods on three nodes: the delay of every hop.", "lab-demo");
-  app.add_option("--seconds", options.seconds, "how long the calls last")
+  app.add_option("--seconds", options.seconds, "how long the calls last (DEMO_SECONDS of make demo)")
       ->check(CLI::Range(5, 86400))
       ->capture_default_str();
   app.add_option("--output", options.folder, "folder for answers and logs")->capture_default_str();
@@ -216,6 +218,8 @@ int main(int argc, char** argv) {
   app.add_option("--recording", options.recording_folder,
                  "folder of the recording that is replayed where eBPF is not allowed")
       ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = audio_latency::ParseArguments(&app, argc, argv); status.has_value()) {
+    return *status;
+  }
   return audio_latency::lab::Main(options);
 }
