@@ -53,7 +53,8 @@ Judge::Judge(const Truth& truth, const capture_config& config) : truth_(truth), 
 // Whether the piece belongs to what recall is a share of: it was not sent while pairs were learnt.
 bool Judge::IsPastLearning(const CallTruth& call, const ByteRange& audio) const {
   const std::optional<int64_t> sent_ns = call.legs.front().PassedAt(audio, 0);
-  return sent_ns && *sent_ns >= std::max(call.start_ns, truth_.captured_from_ns) + kLearningNs;
+  return sent_ns && *sent_ns >= std::max(call.start_ns, truth_.captured_from_ns) +
+                                    truth_.watched_for_ns + kLearningNs;
 }
 
 bool Judge::PassesAll(const CallTruth& call, const ByteRange& audio, bool crosses_headers) const {
@@ -347,7 +348,8 @@ Figures Judge::Finish() {
     const CallTruth& call = truth_.calls[i];
     figures_.expected += calls_[i].expected.size();
     figures_.found += calls_[i].found.size();
-    const int64_t hidden_ns = std::max<int64_t>(0, truth_.captured_from_ns - call.start_ns);
+    const int64_t hidden_ns =
+        std::max<int64_t>(0, truth_.captured_from_ns - call.start_ns) + truth_.watched_for_ns;
     constexpr int64_t kSecondNs = 1'000'000'000;
     for (size_t second = 0; second < call.track.seconds_with_sound.size(); ++second) {
       if (call.track.seconds_with_sound[second] &&

@@ -68,7 +68,8 @@ absl::StatusOr<Result> Run(const Case& which, const Options& options) {
     RETURN_IF_ERROR(traffic.points[i].Write(files.back().path));
   }
   Judge judge(traffic.truth, CaptureConfigOf(options.signature));
-  ASSIGN_OR_RETURN(const ProductCounts counts, ReplayPoints(files, options.signature, &judge));
+  ASSIGN_OR_RETURN(const ProductCounts counts,
+                   ReplayPoints(files, options.signature, which.scenario.detects_audio, &judge));
   int64_t passed_seconds = 0;
   for (const CallSpec& call : which.scenario.calls) {
     passed_seconds += call.seconds * static_cast<int64_t>(2 * call.legs.size());

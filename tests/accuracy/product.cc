@@ -48,11 +48,13 @@ capture_config CaptureConfigOf(const SignatureParameters& parameters) {
 }
 
 absl::StatusOr<ProductCounts> ReplayPoints(const std::vector<PointFile>& files,
-                                           const SignatureParameters& parameters, Judge* judge) {
+                                           const SignatureParameters& parameters,
+                                           bool detects_audio, Judge* judge) {
   const NobodyKnown directory;
   JudgingTap tap(judge);
   correlator::ReplayOptions options;
   options.signature = parameters;
+  options.detect_cadence = detects_audio;
   ASSIGN_OR_RETURN(const std::unique_ptr<correlator::Replay> replay,
                    correlator::Replay::Create(options, directory, &tap));
   tap.Watch(replay->flows());

@@ -29,9 +29,11 @@ struct ProductCounts {
 capture_config CaptureConfigOf(const SignatureParameters& parameters);
 
 // Replays the files, each as an observation point of a node of its own (PointName), and hands every
-// match to the judge. An error names the file that could not be read.
+// match to the judge; where it `detects_audio`, as --detect-audio. An error names the file that
+// could not be read.
 absl::StatusOr<ProductCounts> ReplayPoints(const std::vector<PointFile>& files,
-                                           const SignatureParameters& parameters, Judge* judge);
+                                           const SignatureParameters& parameters,
+                                           bool detects_audio, Judge* judge);
 
 }  // namespace audio_latency::accuracy
 

@@ -251,6 +251,11 @@ absl::StatusOr<Traffic> MakeTraffic(const Scenario& scenario) {
     ASSIGN_OR_RETURN(CallTruth call, maker.Make());
     traffic.truth.calls.push_back(std::move(call));
   }
+  if (scenario.detects_audio) {
+    // Four full bins of 537 ms, and the one that the stream began in (bpf/cadence.h).
+    constexpr int64_t kWatchedNs = 2'700'000'000;
+    traffic.truth.watched_for_ns = kWatchedNs;
+  }
   if (scenario.joined_after_ns > 0) {
     traffic.truth.captured_from_ns = kStartNs + scenario.joined_after_ns;
     for (CaptureFile& point : traffic.points) {

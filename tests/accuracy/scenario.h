@@ -62,6 +62,8 @@ struct Scenario {
   uint64_t seed = 1;
   // The captures begin so long after the calls.
   int64_t joined_after_ns = 0;
+  // Nobody tells the product which ports carry audio: it looks for the cadence.
+  bool detects_audio = false;
   // What the clock of kSkewedPoint shows more than the others'.
   int64_t skew_ns = 0;
 };

@@ -101,6 +101,8 @@ struct Truth {
   std::vector<CallTruth> calls;
   // When the captures began.
   int64_t captured_from_ns = 0;
+  // How long a stream is watched before it is signed, where the product has to find the audio.
+  int64_t watched_for_ns = 0;
 };
 
 }  // namespace audio_latency::accuracy
