@@ -21,6 +21,7 @@
 #include "common/config/config.h"
 #include "common/http/http_server.h"
 #include "common/logging/logger.h"
+#include "common/logging/startup.h"
 #include "common/metrics/metrics_text.h"
 #include "common/process/shutdown.h"
 #include "common/status/status_macros.h"
@@ -113,17 +114,6 @@ std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics) {
            }}};
 }
 
-void LogStartup(const CorrelatorConfig& config, Logger* logger) {
-  nlohmann::json fields = {{"version", std::string(Version())}};
-  for (const auto& [name, text] : config.effective) {
-    fields["config"][name] = text;
-  }
-  logger->Info("startup", "Starting audio-latency-correlator", fields);
-  for (const std::string& warning : config.warnings) {
-    logger->Warn("config_warning", warning);
-  }
-}
-
 // Runs until `shutdown`. What is destroyed last is declared first.
 absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown* shutdown,
                  Logger* logger) {
@@ -204,7 +194,7 @@ int Main(std::span<const char* const> arguments) {
   SilenceGrpc();
   const RealtimeClock realtime;
   const std::unique_ptr<Logger> logger = MakeJsonLogger((*config)->log_level, realtime);
-  LogStartup(**config, logger.get());
+  LogStartup("audio-latency-correlator", (*config)->effective, (*config)->warnings, logger.get());
   const absl::Status status = Run(**config, realtime, shutdown->get(), logger.get());
   return status.ok() ? EXIT_SUCCESS : fail(status);
 }

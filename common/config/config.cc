@@ -43,11 +43,29 @@ std::string_view ServiceLinkHint(std::string_view text) {
              : "";
 }
 
-absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
-  if (std::error_code error; !std::filesystem::is_regular_file(path, error)) {
-    return absl::NotFoundError(
-        fmt::format("configuration file {}: there is no such file; check --config", path));
+absl::Status CheckIsFile(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  switch (status.type()) {
+    case std::filesystem::file_type::regular:
+      return absl::OkStatus();
+    case std::filesystem::file_type::not_found:
+      return absl::NotFoundError(
+          fmt::format("configuration file {}: there is no such file; check --config", path));
+    case std::filesystem::file_type::none:
+      return absl::PermissionDeniedError(fmt::format(
+          "configuration file {}: {}; check the path and its permissions", path, error.message()));
+    case std::filesystem::file_type::directory:
+      return absl::InvalidArgumentError(
+          fmt::format("configuration file {}: that is a directory; name a YAML file in it", path));
+    default:
+      return absl::InvalidArgumentError(
+          fmt::format("configuration file {}: that is no regular file; name a YAML file", path));
   }
+}
+
+absl::StatusOr<YAML::Node> LoadYaml(const std::string& path) {
+  RETURN_IF_ERROR(CheckIsFile(path));
   try {
     return YAML::LoadFile(path);
   } catch (const YAML::ParserException& error) {

@@ -1,5 +1,6 @@
 #include "common/config/port_set.h"
 
+#include <bit>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -45,6 +46,15 @@ absl::StatusOr<PortSet> PortSet::Parse(std::string_view text) {
     }
   }
   return set;
+}
+
+std::optional<uint16_t> PortSet::FirstInCommon(const PortSet& other) const {
+  for (size_t word = 0; word < kWords; ++word) {
+    if (const uint64_t both = words_[word] & other.words_[word]; both != 0) {
+      return static_cast<uint16_t>(word * 64 + static_cast<size_t>(std::countr_zero(both)));
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace audio_latency

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -26,6 +27,8 @@ class PortSet {
 
   void Add(uint16_t port) { words_[port / 64] |= uint64_t{1} << (port % 64); }
   bool Contains(uint16_t port) const { return (words_[port / 64] >> (port % 64) & 1) != 0; }
+  // The lowest port that is in both sets.
+  std::optional<uint16_t> FirstInCommon(const PortSet& other) const;
   bool empty() const { return words_ == std::array<uint64_t, kWords>{}; }
   const std::array<uint64_t, kWords>& words() const { return words_; }
 

@@ -265,6 +265,12 @@ absl::StatusOr<ReplayCommand> ReplayCommandParser::Finish(
   SetKnownErrors(command.one_clock, &command.files);
   ASSIGN_OR_RETURN(command.options.audio_ports, Ports("--audio-ports", audio_ports_));
   ASSIGN_OR_RETURN(command.options.excluded_ports, Ports("--exclude-ports", excluded_ports_));
+  if (const std::optional<uint16_t> both =
+          command.options.audio_ports.FirstInCommon(command.options.excluded_ports)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "port {} is both in --audio-ports and in --exclude-ports: take it out of one of them",
+        *both));
+  }
   DecisionOptions& decision = command.options.matcher.decision;
   decision.window_ns = match_window_ms_ * kMillisecondNs;
   decision.link.memory_ns = std::max(decision.link.memory_ns, decision.window_ns);

@@ -140,6 +140,10 @@ TEST_CASE("a port that a Kubernetes Service set is explained") {
 TEST_CASE("a bad file is told, with its line") {
   CHECK(Options().Error({"--config", "/nowhere/config.yaml"}) ==
         "configuration file /nowhere/config.yaml: there is no such file; check --config");
+  CHECK(Options().Error({"--config", "/proc/self"}) ==
+        "configuration file /proc/self: that is a directory; name a YAML file in it");
+  CHECK(Options().Error({"--config", "/dev/null"}) ==
+        "configuration file /dev/null: that is no regular file; name a YAML file");
   CHECK(Options().FileError("metrics_port: [1\n").find("configuration file FILE:") == 0);
   CHECK(Options().FileError("- a\n- b\n").find("write one `name: value` a line") !=
         std::string::npos);

@@ -32,6 +32,14 @@ TEST_CASE("no port is the empty set, all ports is full") {
   }
 }
 
+TEST_CASE("the first port in common is told") {
+  const PortSet one = *PortSet::Parse("80,5000-6000");
+  CHECK(one.FirstInCommon(*PortSet::Parse("443,5999-7000")) == 5999);
+  CHECK(one.FirstInCommon(PortSet::All()) == 80);
+  CHECK(one.FirstInCommon(*PortSet::Parse("81,6001")) == std::nullopt);
+  CHECK(one.FirstInCommon(PortSet()) == std::nullopt);
+}
+
 TEST_CASE("what is no port is refused by name") {
   for (const std::string bad : {"0", "65536", "80-", "-80", "90-80", "http", "80 90", "1-2-3",
                                 "+80", "99999999999999999999"}) {

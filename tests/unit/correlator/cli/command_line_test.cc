@@ -108,6 +108,9 @@ TEST_CASE("a replay that cannot be meant so is refused in one line") {
   CHECK(Parse({"replay", "n=a/eth0.pcap", "n=b/eth0.pcap"}).ok());
   CHECK(Mentions(Error({"replay", "x=-", "y=-"}), "once"));
   CHECK(Mentions(Error({"replay", "x="}), "names no file"));
+  CHECK(Mentions(
+      Error({"replay", "a.pcap", "--audio-ports", "5000-5010", "--exclude-ports", "80,5004"}),
+      "port 5004 is both in --audio-ports and in --exclude-ports"));
   CHECK(Mentions(Error({"replay", "a.pcap", "--clock-offset", "b=1"}), "there are a"));
   for (const char* bad : {"a", "a=", "a=soon", "a=1h", "a=1e9", "a=99999999999999999999"}) {
     CHECK(Mentions(Error({"replay", "a.pcap", "--clock-offset", bad}), "NAME=SECONDS"));
