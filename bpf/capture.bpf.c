@@ -31,6 +31,12 @@ const volatile struct capture_config capture_configuration = {
 	.silence_threshold = 256,
 };
 
+/*
+ * 1 where a program at TC can be preempted by another one on its CPU (PREEMPT_RT). Elsewhere they run
+ * one after the other: softirqs are off on the way of a packet, and nothing else runs them.
+ */
+const volatile __u32 capture_is_preemptible = 0;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, EVENTS_DEFAULT_BYTES);
@@ -42,6 +48,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, CAPTURE_INTERFACE_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} interface_bytes SEC(".maps");
 
 /* Sizes without types: the loader shortens the value to the window that is configured. */
 struct {
@@ -86,13 +99,29 @@ struct {
 	__type(value, struct flow_state);
 } new_flow SEC(".maps");
 
+static __always_inline void add(__u64 *counter, __u64 number)
+{
+	if (capture_is_preemptible)
+		__sync_fetch_and_add(counter, number);
+	else
+		*counter += number;
+}
+
 static __always_inline void count(__u32 cause)
 {
 	__u64 *counter = bpf_map_lookup_elem(&counters, &cause);
 
-	/* Per CPU, and BPF programs at TC do not interrupt each other there. */
 	if (counter)
-		*counter += 1;
+		add(counter, 1);
+}
+
+static __always_inline void count_interface_bytes(struct __sk_buff *skb, __u8 direction)
+{
+	__u32 slot = CAPTURE_INTERFACE_SLOT(skb->ifindex, direction);
+	__u64 *bytes = bpf_map_lookup_elem(&interface_bytes, &slot);
+
+	if (bytes)
+		add(bytes, skb->len);
 }
 
 static __always_inline void capture_count(struct capture_scratch *scratch, __u32 cause)
@@ -194,17 +223,10 @@ static __always_inline int capture_port_wanted(struct capture_scratch *scratch, 
 
 #include "capture_core.h"
 
-static __always_inline void capture(struct __sk_buff *skb, __u8 direction, __u32 link_layer)
+static __always_inline void look_through(struct __sk_buff *skb, struct capture_scratch *scratch,
+					 __u8 direction, __u32 link_layer)
 {
-	struct capture_scratch *scratch;
-	__u32 zero = 0;
-	int result;
-
-	count(CAPTURE_COUNTER_PACKETS);
-	scratch = bpf_map_lookup_elem(&scratches, &zero);
-	if (!scratch)
-		return;
-	result = find_payload(skb, scratch, link_layer);
+	int result = find_payload(skb, scratch, link_layer);
 	if (result == CAPTURE_COUNTER_MALFORMED && !are_headers_linear(skb)) {
 		/* Headers may lie outside the linear part of the packet: ask for them once. */
 		bpf_skb_pull_data(skb, skb->len < HEADERS_MAX_BYTES ? skb->len : HEADERS_MAX_BYTES);
@@ -215,6 +237,25 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 direction, __u32
 		return;
 	}
 	capture_packet_payload(skb, scratch, bpf_ktime_get_ns(), skb->ifindex, direction);
+}
+
+static __always_inline void capture(struct __sk_buff *skb, __u8 direction, __u32 link_layer)
+{
+	struct capture_scratch *scratch;
+	__u32 zero = 0;
+
+	count(CAPTURE_COUNTER_PACKETS);
+	count_interface_bytes(skb, direction);
+	scratch = bpf_map_lookup_elem(&scratches, &zero);
+	if (!scratch)
+		return;
+	if (capture_is_preemptible && __sync_val_compare_and_swap(&scratch->busy, 0, 1) != 0) {
+		count(CAPTURE_COUNTER_SCRATCH_BUSY);
+		return;
+	}
+	look_through(skb, scratch, direction, link_layer);
+	if (capture_is_preemptible)
+		__sync_lock_test_and_set(&scratch->busy, 0);
 }
 
 /* For devices whose packets begin with an Ethernet header … */

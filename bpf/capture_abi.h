@@ -149,7 +149,8 @@ CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has
 	  1) /* more anchors in a chunk than there is room for */                                      \
 	X(GATE_DISTINCT, "gate_distinct", 0) /* 8 or fewer distinct bytes: tones, silence */           \
 	X(GATE_SILENCE, "gate_silence", 0) /* root mean square under the threshold */                  \
-	X(RING_FULL, "ring_full", 1)
+	X(RING_FULL, "ring_full", 1)                                                                   \
+	X(SCRATCH_BUSY, "scratch_busy", 1) /* preempted within another packet, PREEMPT_RT only */
 
 enum capture_counter {
 #define CAPTURE_COUNTER_ENUM(constant, name, lost) CAPTURE_COUNTER_##constant,
@@ -157,6 +158,15 @@ enum capture_counter {
 #undef CAPTURE_COUNTER_ENUM
 	CAPTURE_COUNTER_COUNT
 };
+
+/*
+ * Bytes of packets (from the Ethernet header on, where there is one) that the programs saw, per CPU,
+ * by interface and direction. Interfaces whose indexes are equal modulo half of the slots share
+ * theirs, which only matters for finding out that packets are hidden from the programs.
+ */
+#define CAPTURE_INTERFACE_SLOTS 2048
+#define CAPTURE_INTERFACE_SLOT(index, direction) \
+	(((index)*2 + ((direction) == CAPTURE_DIRECTION_EGRESS)) & (CAPTURE_INTERFACE_SLOTS - 1))
 
 /* Most payload of one packet that is looked through: GSO makes 64 KiB. */
 #define CAPTURE_PAYLOAD_MAX_BYTES (33 * 2048)

@@ -51,6 +51,8 @@ struct capture_scratch {
 	/* User space has no maps: what stands for them. */
 	struct capture_surroundings *surroundings;
 #endif
+	/* 1 while a packet uses this, where another one can come between (PREEMPT_RT). */
+	__u32 busy;
 	struct network network;
 	struct transport transport;
 	struct flow_key key;

@@ -18,6 +18,7 @@
 #include "common/config/config.h"
 #include "common/http/http_server.h"
 #include "common/logging/logger.h"
+#include "common/logging/startup.h"
 #include "common/process/shutdown.h"
 #include "common/signature/signature_parameters.h"
 #include "common/status/status_macros.h"
@@ -27,6 +28,7 @@
 #include "nlohmann/json.hpp"
 #include "probe/capture/capture_program.h"
 #include "probe/capture/event_log.h"
+#include "probe/capture/hiding_watch.h"
 #include "probe/capture/interface_watcher.h"
 #include "probe/capture/ring_reader.h"
 #include "probe/config/probe_config.h"
@@ -60,23 +62,12 @@ v1::Hello MakeHello(const ProbeConfig& config) {
   return hello;
 }
 
-void LogStartup(const ProbeConfig& config, Logger* logger) {
-  nlohmann::json fields = {{"version", std::string(Version())}};
-  for (const auto& [name, text] : config.effective) {
-    fields["config"][name] = text;
-  }
-  logger->Info("startup", "Starting audio-latency-probe", fields);
-  for (const std::string& warning : config.warnings) {
-    logger->Warn("config_warning", warning);
-  }
-}
-
 // Runs until `shutdown`. What is destroyed last is declared first.
 absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* shutdown,
                  Logger* logger) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CaptureProgram> program, CaptureProgram::Load(config));
   ASSIGN_OR_RETURN(std::unique_ptr<Attacher> attacher,
-                   MakeAttacher(config.tc_attach, program->programs()));
+                   MakeAttacher(config.tc_attach, config.tcx_order, program.get()));
   ASSIGN_OR_RETURN(std::unique_ptr<LinkMonitor> monitor, LinkMonitor::Open());
   InterfaceDirectory directory;
   BatchQueue queue(BatchQueue::Limits{});
@@ -99,11 +90,14 @@ absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* sh
   const std::unique_ptr<Uplink> uplink =
       Uplink::Start(uplink_options, &queue, &clock_exchange, monotonic, logger);
 
+  const std::unique_ptr<HidingWatch> hiding_watch =
+      HidingWatch::Start({&directory, program.get(), logger});
+
   const auto take_snapshot = [&] {
     return ProbeSnapshot{program->Read(),    reader->statistics(), batcher.statistics(),
                          queue.statistics(), uplink->statistics(), clock_exchange.statistics(),
-                         directory.size(),   directory.Refused(),  attach_method,
-                         monotonic.NowNs()};
+                         directory.size(),   directory.Refused(),  hiding_watch->Hidden(),
+                         attach_method,      monotonic.NowNs()};
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(config.metrics_address, config.metrics_port, StatusRoutes(take_snapshot));
@@ -162,7 +156,7 @@ int Main(std::span<const char* const> arguments) {
   const std::unique_ptr<Logger> logger = MakeJsonLogger((*config)->log_level, realtime);
   SendLibbpfLogTo(logger.get());
   SilenceGrpc();
-  LogStartup(**config, logger.get());
+  LogStartup("audio-latency-probe", (*config)->effective, (*config)->warnings, logger.get());
   const absl::Status status = Run(**config, monotonic, shutdown->get(), logger.get());
   return status.ok() ? EXIT_SUCCESS : fail(status);
 }

@@ -8,13 +8,13 @@
 
 namespace audio_latency::probe {
 
-absl::StatusOr<std::unique_ptr<Attacher>> MakeAttacher(TcAttach choice,
-                                                       const LinkLayerPrograms& programs) {
+absl::StatusOr<std::unique_ptr<Attacher>> MakeAttacher(TcAttach choice, TcxOrder order,
+                                                       CapturePrograms* programs) {
   if (choice == TcAttach::kClsact) {
     return MakeClsactAttacher(programs);
   }
   if (TcxIsSupported(programs)) {
-    return MakeTcxAttacher(programs);
+    return MakeTcxAttacher(order, programs);
   }
   if (choice == TcAttach::kTcx) {
     return absl::FailedPreconditionError(

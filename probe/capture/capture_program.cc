@@ -7,8 +7,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
+#include <numeric>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -58,64 +62,146 @@ uint32_t WindowBytes(const ProbeConfig& config) {
   return static_cast<uint32_t>(config.signature.window_size_bytes);
 }
 
+using Skeleton = std::unique_ptr<capture_bpf, SkeletonDeleter>;
+
+// The programs of one link layer, configured and not yet loaded.
+absl::StatusOr<Skeleton> OpenSkeleton(const ProbeConfig& config, capture_link_layer link_layer) {
+  Skeleton skeleton(capture_bpf__open());
+  if (skeleton == nullptr) {
+    return DescribeLoadFailure(errno, ReadKernelFacts());
+  }
+  capture_config parameters =
+      capture_config_make(SignatureSeed(config.signature.seed_text), WindowBytes(config),
+                          SignatureRateBits(config.signature), config.silence_threshold,
+                          AlgorithmNumber(config.signature.algorithm));
+  parameters.detect_cadence = config.audio_ports.empty() ? 1 : 0;
+  static_assert(sizeof(skeleton->rodata->capture_configuration) == sizeof(parameters));
+  std::memcpy(&skeleton->rodata->capture_configuration, &parameters, sizeof(parameters));
+  const uint32_t is_preemptible = ReadKernelFacts().is_preemptible ? 1 : 0;
+  std::memcpy(&skeleton->rodata->capture_is_preemptible, &is_preemptible, sizeof(is_preemptible));
+  int error = bpf_map__set_max_entries(skeleton->maps.events, config.ring_bytes);
+  if (error == 0) {
+    error = bpf_map__set_max_entries(skeleton->maps.flows, config.max_flows);
+  }
+  if (error == 0) {
+    error = bpf_map__set_value_size(skeleton->maps.flows,
+                                    capture_flow_value_bytes(WindowBytes(config)));
+  }
+  const bool is_ip = link_layer == CAPTURE_LINK_IP;
+  for (const bpf_program* program :
+       {skeleton->progs.capture_ingress, skeleton->progs.capture_egress}) {
+    bpf_program__set_autoload(const_cast<bpf_program*>(program), !is_ip);
+  }
+  for (const bpf_program* program :
+       {skeleton->progs.capture_ingress_ip, skeleton->progs.capture_egress_ip}) {
+    bpf_program__set_autoload(const_cast<bpf_program*>(program), is_ip);
+  }
+  if (error != 0) {
+    return DescribeLoadFailure(-error, ReadKernelFacts());
+  }
+  return skeleton;
+}
+
+absl::Status LoadSkeleton(const Skeleton& skeleton) {
+  const int error = capture_bpf__load(skeleton.get());
+  return error == 0 ? absl::OkStatus() : DescribeLoadFailure(-error, ReadKernelFacts());
+}
+
 class LoadedCaptureProgram final : public CaptureProgram {
  public:
-  explicit LoadedCaptureProgram(capture_bpf* skeleton)
-      : skeleton_(skeleton), cpus_(std::max(1, libbpf_num_possible_cpus())) {}
+  explicit LoadedCaptureProgram(const ProbeConfig& config)
+      : config_(config), cpus_(std::max(1, libbpf_num_possible_cpus())) {}
 
-  absl::Status Load(const ProbeConfig& config) {
-    capture_config parameters =
-        capture_config_make(SignatureSeed(config.signature.seed_text), WindowBytes(config),
-                            SignatureRateBits(config.signature), config.silence_threshold,
-                            AlgorithmNumber(config.signature.algorithm));
-    parameters.detect_cadence = config.audio_ports.empty() ? 1 : 0;
-    static_assert(sizeof(skeleton_->rodata->capture_configuration) == sizeof(parameters));
-    std::memcpy(&skeleton_->rodata->capture_configuration, &parameters, sizeof(parameters));
-    int error = bpf_map__set_max_entries(skeleton_->maps.events, config.ring_bytes);
-    if (error == 0) {
-      error = bpf_map__set_max_entries(skeleton_->maps.flows, config.max_flows);
-    }
-    if (error == 0) {
-      error = bpf_map__set_value_size(skeleton_->maps.flows,
-                                      capture_flow_value_bytes(WindowBytes(config)));
-    }
-    if (error == 0) {
-      error = capture_bpf__load(skeleton_.get());
-    }
-    if (error != 0) {
-      return DescribeLoadFailure(-error, ReadKernelFacts());
-    }
-    RETURN_IF_ERROR(SetPorts(skeleton_->maps.port_filter,
-                             config.audio_ports.empty() ? PortSet::All() : config.audio_ports));
+  absl::Status Load() {
+    ASSIGN_OR_RETURN(ethernet_, OpenSkeleton(config_, CAPTURE_LINK_ETHERNET));
+    RETURN_IF_ERROR(LoadSkeleton(ethernet_));
+    RETURN_IF_ERROR(SetPorts(ethernet_->maps.port_filter,
+                             config_.audio_ports.empty() ? PortSet::All() : config_.audio_ports));
     PortSet own_ports;
-    own_ports.Add(config.correlator_port);
-    return SetPorts(skeleton_->maps.port_exclude, own_ports);
+    own_ports.Add(config_.correlator_port);
+    return SetPorts(ethernet_->maps.port_exclude, own_ports);
   }
 
-  LinkLayerPrograms programs() const override {
-    return {.ethernet = {bpf_program__fd(skeleton_->progs.capture_ingress),
-                         bpf_program__fd(skeleton_->progs.capture_egress)},
-            .ip = {bpf_program__fd(skeleton_->progs.capture_ingress_ip),
-                   bpf_program__fd(skeleton_->progs.capture_egress_ip)}};
+  absl::StatusOr<ProgramFds> For(capture_link_layer link_layer) override {
+    if (link_layer == CAPTURE_LINK_ETHERNET) {
+      return ProgramFds{bpf_program__fd(ethernet_->progs.capture_ingress),
+                        bpf_program__fd(ethernet_->progs.capture_egress)};
+    }
+    const std::lock_guard lock(ip_mutex_);
+    if (ip_ == nullptr) {
+      ASSIGN_OR_RETURN(Skeleton loading, OpenSkeleton(config_, CAPTURE_LINK_IP));
+      RETURN_IF_ERROR(ShareMaps(loading.get()));
+      RETURN_IF_ERROR(LoadSkeleton(loading));
+      ip_ = std::move(loading);
+    }
+    return ProgramFds{bpf_program__fd(ip_->progs.capture_ingress_ip),
+                      bpf_program__fd(ip_->progs.capture_egress_ip)};
   }
 
-  int ring_fd() const override { return bpf_map__fd(skeleton_->maps.events); }
+  int ring_fd() const override { return bpf_map__fd(ethernet_->maps.events); }
 
-  CaptureCounters Read() const override {
+  absl::StatusOr<CaptureCounters> ReadCounters() const override {
     CaptureCounters totals = {};
-    std::vector<uint64_t> per_cpu(cpus_);
-    const int fd = bpf_map__fd(skeleton_->maps.counters);
     for (uint32_t cause = 0; cause < totals.size(); ++cause) {
-      if (bpf_map_lookup_elem(fd, &cause, per_cpu.data()) == 0) {
-        for (const uint64_t count : per_cpu) {
-          totals[cause] += count;
-        }
-      }
+      ASSIGN_OR_RETURN(totals[cause], SumOverCpus(ethernet_->maps.counters, cause));
     }
     return totals;
   }
 
+  CaptureCounters Read() const override { return ReadCounters().value_or(CaptureCounters{}); }
+
+  uint64_t BytesSeen(uint32_t interface_index, capture_direction direction) const override {
+    return SumOverCpus(ethernet_->maps.interface_bytes,
+                       CAPTURE_INTERFACE_SLOT(interface_index, direction))
+        .value_or(0);
+  }
+
+  std::set<uint32_t> ProgramIds() const override {
+    const std::lock_guard lock(ip_mutex_);
+    std::set<uint32_t> ids;
+    for (const capture_bpf* skeleton : {ethernet_.get(), ip_.get()}) {
+      bpf_program* program = nullptr;
+      if (skeleton != nullptr) {
+        bpf_object__for_each_program(program, skeleton->obj) {
+          bpf_prog_info info = {};
+          uint32_t bytes = sizeof(info);
+          if (bpf_program__fd(program) >= 0 &&
+              bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &bytes) == 0) {
+            ids.insert(info.id);
+          }
+        }
+      }
+    }
+    return ids;
+  }
+
  private:
+  absl::StatusOr<uint64_t> SumOverCpus(const bpf_map* map, uint32_t key) const {
+    std::vector<uint64_t> per_cpu(cpus_);
+    if (bpf_map_lookup_elem(bpf_map__fd(map), &key, per_cpu.data()) != 0) {
+      const int error = errno;
+      const std::string message =
+          fmt::format("cannot read the counters of the capture programs: {}", std::strerror(error));
+      return error == EPERM ? absl::PermissionDeniedError(message) : absl::InternalError(message);
+    }
+    return std::accumulate(per_cpu.begin(), per_cpu.end(), uint64_t{0});
+  }
+
+  // All but .rodata, which holds the same in both.
+  absl::Status ShareMaps(capture_bpf* with) {
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, with->obj) {
+      if (bpf_map__is_internal(map)) {
+        continue;
+      }
+      const bpf_map* const ours = bpf_object__find_map_by_name(ethernet_->obj, bpf_map__name(map));
+      if (const int error = bpf_map__reuse_fd(map, bpf_map__fd(ours)); error != 0) {
+        return DescribeLoadFailure(-error, ReadKernelFacts());
+      }
+    }
+    return absl::OkStatus();
+  }
+
   static absl::Status SetPorts(const bpf_map* map, const PortSet& ports) {
     const uint32_t only_entry = 0;
     if (bpf_map_update_elem(bpf_map__fd(map), &only_entry, ports.words().data(), BPF_ANY) != 0) {
@@ -125,19 +211,20 @@ class LoadedCaptureProgram final : public CaptureProgram {
     return absl::OkStatus();
   }
 
-  std::unique_ptr<capture_bpf, SkeletonDeleter> skeleton_;
+  const ProbeConfig config_;
   const size_t cpus_;
+  // Owns the maps.
+  Skeleton ethernet_;
+  mutable std::mutex ip_mutex_;
+  // Null until it is asked for.
+  Skeleton ip_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CaptureProgram>> CaptureProgram::Load(const ProbeConfig& config) {
-  capture_bpf* const skeleton = capture_bpf__open();
-  if (skeleton == nullptr) {
-    return DescribeLoadFailure(errno, ReadKernelFacts());
-  }
-  auto program = std::make_unique<LoadedCaptureProgram>(skeleton);
-  RETURN_IF_ERROR(program->Load(config));
+  auto program = std::make_unique<LoadedCaptureProgram>(config);
+  RETURN_IF_ERROR(program->Load());
   return program;
 }
 

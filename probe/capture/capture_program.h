@@ -9,20 +9,24 @@
 #include "common/logging/logger.h"
 #include "probe/capture/attachment.h"
 #include "probe/capture/counters.h"
+#include "probe/capture/seen_traffic.h"
 #include "probe/config/probe_config.h"
 
 namespace audio_latency::probe {
 
 // Programs and maps in the kernel, not yet attached to anything; released when it is destroyed.
-class CaptureProgram : public CounterSource {
+// Thread-safe.
+class CaptureProgram : public CounterSource, public CapturePrograms, public SeenTraffic {
  public:
   // Loads with the signature parameters, table sizes and ports of `config`. The correlator's port
   // is left alone, so that the probe never signs what it sends itself. An error says what is
   // missing (capability, kernel, BTF) and what to do.
   static absl::StatusOr<std::unique_ptr<CaptureProgram>> Load(const ProbeConfig& config);
 
-  virtual LinkLayerPrograms programs() const = 0;
   virtual int ring_fd() const = 0;
+  // As Read, which takes what cannot be read for 0. PERMISSION_DENIED when this thread lacks a
+  // capability for that.
+  virtual absl::StatusOr<CaptureCounters> ReadCounters() const = 0;
 };
 
 // What libbpf has to say goes to `logger`, as "libbpf" lines of level debug, instead of to standard

@@ -1,7 +1,6 @@
 #include <bpf/libbpf.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -9,13 +8,11 @@
 #include "absl/status/status.h"
 #include "common/status/status_macros.h"
 #include "probe/capture/attachment.h"
-#include "probe/capture/netlink.h"
+#include "probe/capture/traffic_filter.h"
 
 namespace audio_latency::probe {
 namespace {
 
-// Ours, so that a filter that is left over can be told from others' filters.
-constexpr uint32_t kHandle = 0xA0D10;
 // In front, because a filter ahead of ours that returns TC_ACT_OK hides the packet from us. A
 // priority that is taken for one protocol cannot be used for all, hence more than one.
 constexpr std::array<uint32_t, 4> kPriorities = {1, 2, 3, 4};
@@ -31,19 +28,9 @@ bpf_tc_hook MakeHook(uint32_t interface_index, uint32_t attach_point) {
 // True when somebody has a filter at the clsact qdisc of the interface, or when that cannot be
 // told.
 bool HasFilters(uint32_t interface_index) {
-  absl::StatusOr<NetlinkSocket> socket = NetlinkSocket::Open(0);
-  if (!socket.ok()) {
-    return true;
-  }
-  for (const uint32_t minor : {TC_H_MIN_INGRESS, TC_H_MIN_EGRESS}) {
-    bool found = false;
-    tcmsg request = {};
-    request.tcm_ifindex = static_cast<int>(interface_index);
-    request.tcm_parent = TC_H_MAKE(TC_H_CLSACT, minor);
-    const absl::Status dumped = socket->Dump(
-        RTM_GETTFILTER, request,
-        [&](const NetlinkMessage& message) { found = found || message.type == RTM_NEWTFILTER; });
-    if (found || !dumped.ok()) {
+  for (const capture_direction direction : {CAPTURE_DIRECTION_INGRESS, CAPTURE_DIRECTION_EGRESS}) {
+    const auto filters = ListTrafficFilters(interface_index, direction);
+    if (!filters.ok() || !filters->empty()) {
       return true;
     }
   }
@@ -60,7 +47,7 @@ class Filter {
       const bpf_tc_hook hook = MakeHook(interface_index_, point_);
       bpf_tc_opts options = {};
       options.sz = sizeof(options);
-      options.handle = kHandle;
+      options.handle = kTrafficFilterHandle;
       options.priority = priority_;
       // Fails only when the interface, or our filter, is gone already.
       bpf_tc_detach(&hook, &options);
@@ -78,7 +65,7 @@ class Filter {
       options.sz = sizeof(options);
       options.prog_fd = program_fd;
       options.flags = BPF_TC_F_REPLACE;
-      options.handle = kHandle;
+      options.handle = kTrafficFilterHandle;
       options.priority = priority;
       error = -bpf_tc_attach(&hook, &options);
       if (error == 0) {
@@ -89,6 +76,20 @@ class Filter {
       }
     }
     return error;
+  }
+
+  // 0: not attached.
+  uint32_t priority() const { return priority_; }
+
+  // True also when the kernel does not tell.
+  bool IsInPlace() const {
+    const auto filters =
+        ListTrafficFilters(interface_index_, point_ == BPF_TC_EGRESS ? CAPTURE_DIRECTION_EGRESS
+                                                                     : CAPTURE_DIRECTION_INGRESS);
+    return !filters.ok() ||
+           std::any_of(filters->begin(), filters->end(), [this](const TrafficFilter& filter) {
+             return filter.IsOurs() && filter.priority == priority_;
+           });
   }
 
  private:
@@ -127,7 +128,8 @@ class Qdisc {
 class ClsactAttachment final : public Attachment {
  public:
   explicit ClsactAttachment(uint32_t interface_index)
-      : qdisc_(interface_index),
+      : interface_index_(interface_index),
+        qdisc_(interface_index),
         ingress_(interface_index, BPF_TC_INGRESS),
         egress_(interface_index, BPF_TC_EGRESS) {}
 
@@ -142,7 +144,16 @@ class ClsactAttachment final : public Attachment {
     return egress_.Attach(programs.egress);
   }
 
+  // What a killed probe left at another priority.
+  absl::Status RemoveLeftFilters() const {
+    return probe::RemoveLeftFilters(interface_index_, ingress_.priority(), egress_.priority())
+        .status();
+  }
+
+  bool IsInPlace() const override { return ingress_.IsInPlace() && egress_.IsInPlace(); }
+
  private:
+  const uint32_t interface_index_;
   // The filters go before the qdisc: members are destroyed from the last to the first.
   Qdisc qdisc_;
   Filter ingress_;
@@ -151,27 +162,29 @@ class ClsactAttachment final : public Attachment {
 
 class ClsactAttacher final : public Attacher {
  public:
-  explicit ClsactAttacher(const LinkLayerPrograms& programs) : programs_(programs) {}
+  explicit ClsactAttacher(CapturePrograms* programs) : programs_(programs) {}
 
   absl::StatusOr<std::unique_ptr<Attachment>> Attach(uint32_t interface_index,
                                                      const std::string& interface_name,
                                                      capture_link_layer link_layer) override {
+    ASSIGN_OR_RETURN(const ProgramFds programs, programs_->For(link_layer));
     auto attachment = std::make_unique<ClsactAttachment>(interface_index);
-    if (const int error = attachment->Attach(programs_.For(link_layer)); error != 0) {
+    if (const int error = attachment->Attach(programs); error != 0) {
       return AttachError(method(), interface_name, error);
     }
+    RETURN_IF_ERROR(attachment->RemoveLeftFilters());
     return attachment;
   }
 
   const char* method() const override { return "clsact"; }
 
  private:
-  const LinkLayerPrograms programs_;
+  CapturePrograms* const programs_;
 };
 
 }  // namespace
 
-std::unique_ptr<Attacher> MakeClsactAttacher(const LinkLayerPrograms& programs) {
+std::unique_ptr<Attacher> MakeClsactAttacher(CapturePrograms* programs) {
   return std::make_unique<ClsactAttacher>(programs);
 }
 

@@ -37,6 +37,16 @@ size_t InterfaceDirectory::size() const {
   return interfaces_.size();
 }
 
+std::vector<std::shared_ptr<const Interface>> InterfaceDirectory::All() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<const Interface>> all;
+  all.reserve(interfaces_.size());
+  for (const auto& [index, link] : interfaces_) {
+    all.push_back(link);
+  }
+  return all;
+}
+
 std::vector<RefusedInterface> InterfaceDirectory::Refused() const {
   const std::lock_guard lock(mutex_);
   std::vector<RefusedInterface> all;

@@ -40,6 +40,8 @@ class InterfaceDirectory {
   std::shared_ptr<const Interface> Find(uint32_t index) const;
 
   size_t size() const;
+  // Those that are watched, in no order.
+  std::vector<std::shared_ptr<const Interface>> All() const;
   // By index.
   std::vector<RefusedInterface> Refused() const;
 

@@ -8,6 +8,7 @@
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
+#include "probe/capture/traffic_filter.h"
 
 namespace audio_latency::probe {
 namespace {
@@ -16,6 +17,8 @@ namespace {
 constexpr int kWaitMs = 250;
 // Interfaces come as a volley of messages (made, moved, up); one look at the end of it is enough.
 constexpr std::chrono::milliseconds kSettleTime(20);
+// What others may have done to our attachments is looked at this often.
+constexpr std::chrono::seconds kAttachmentCheckInterval(5);
 
 }  // namespace
 
@@ -28,6 +31,7 @@ absl::StatusOr<std::unique_ptr<InterfaceWatcher>> InterfaceWatcher::Start(Parts 
   ASSIGN_OR_RETURN(const std::vector<Link> links, watcher->parts_.monitor->List());
   RETURN_IF_ERROR(watcher->parts_.rule.CheckNamed(links));
   RETURN_IF_ERROR(watcher->Reconcile(links));
+  RETURN_IF_ERROR(watcher->RemoveLeftFilters(links));
   if (watcher->attached_.empty()) {
     watcher->parts_.logger->Warn(
         "no_interface",
@@ -37,6 +41,22 @@ absl::StatusOr<std::unique_ptr<InterfaceWatcher>> InterfaceWatcher::Start(Parts 
   watcher->thread_ =
       std::jthread([self = watcher.get()](const std::stop_token& stop) { self->Run(stop); });
   return watcher;
+}
+
+absl::Status InterfaceWatcher::RemoveLeftFilters(const std::vector<Link>& links) {
+  for (const Link& link : links) {
+    if (attached_.contains(link.index)) {
+      continue;  // attaching has seen to it
+    }
+    ASSIGN_OR_RETURN(const int removed, probe::RemoveLeftFilters(link.index, 0, 0));
+    if (removed > 0) {
+      parts_.logger->Info(
+          "left_filters_removed",
+          fmt::format("Removed {} filter(s) that a killed probe left at {}", removed, link.name),
+          {{"interface", link.name}, {"interface_index", link.index}});
+    }
+  }
+  return absl::OkStatus();
 }
 
 void InterfaceWatcher::Stop() {
@@ -68,6 +88,7 @@ void InterfaceWatcher::Run(const std::stop_token& stop) {
       std::this_thread::sleep_for(std::chrono::milliseconds(kWaitMs));
       look_again = true;
     }
+    look_again = ForgetLostAttachments() || look_again;
     if (!look_again) {
       continue;
     }
@@ -78,6 +99,29 @@ void InterfaceWatcher::Run(const std::stop_token& stop) {
       parts_.logger->Error("tc_attach_error", Message(status));
     }
   }
+}
+
+bool InterfaceWatcher::ForgetLostAttachments() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_attachment_check_) {
+    return false;
+  }
+  next_attachment_check_ = now + kAttachmentCheckInterval;
+  std::vector<uint32_t> lost;
+  for (const auto& [index, attached] : attached_) {
+    if (!attached.attachment->IsInPlace()) {
+      lost.push_back(index);
+    }
+  }
+  for (const uint32_t index : lost) {
+    parts_.logger->Warn(
+        "tc_attachment_lost",
+        fmt::format("Another program has taken the probe away from {}; attaching again",
+                    attached_.at(index).name),
+        {{"interface", attached_.at(index).name}, {"interface_index", index}});
+    Forget(index);
+  }
+  return !lost.empty();
 }
 
 absl::Status InterfaceWatcher::Reconcile(const std::vector<Link>& links) {

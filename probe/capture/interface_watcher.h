@@ -3,6 +3,7 @@
 #ifndef PROBE_CAPTURE_INTERFACE_WATCHER_H_
 #define PROBE_CAPTURE_INTERFACE_WATCHER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -55,6 +56,10 @@ class InterfaceWatcher {
 
   explicit InterfaceWatcher(Parts parts);
   void Run(const std::stop_token& stop);
+  // What a probe that was killed left where this one does not watch.
+  absl::Status RemoveLeftFilters(const std::vector<Link>& links);
+  // True when somebody else has taken programs of ours away, which are then to be attached anew.
+  bool ForgetLostAttachments();
   // Brings what is attached in line with the links there are. The first failure to attach is
   // returned, after all were tried.
   absl::Status Reconcile(const std::vector<Link>& links);
@@ -69,6 +74,7 @@ class InterfaceWatcher {
   // Links that could not be attached to, or whose packets cannot be read; not tried again before
   // they change.
   std::map<uint32_t, Link> refused_;
+  std::chrono::steady_clock::time_point next_attachment_check_;
   std::jthread thread_;
 };
 

@@ -46,6 +46,8 @@ KernelFacts ReadKernelFacts() {
   utsname name = {};
   if (uname(&name) == 0) {
     facts.release = std::string(name.release);
+    facts.is_preemptible =
+        std::string_view(name.version).find("PREEMPT_RT") != std::string_view::npos;
   }
   facts.has_btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
   std::ifstream status("/proc/self/status");

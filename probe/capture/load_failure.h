@@ -18,6 +18,8 @@ struct KernelFacts {
   bool has_btf = false;
   // Bit n: the process has capability n.
   uint64_t effective_capabilities = 0;
+  // Built with PREEMPT_RT: a program at TC can be preempted by another one on its CPU.
+  bool is_preemptible = false;
 };
 
 // Of this process and this kernel.

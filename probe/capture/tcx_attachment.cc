@@ -1,44 +1,16 @@
-#include <linux/bpf.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/status/status_macros.h"
 #include "probe/capture/attachment.h"
+#include "probe/capture/tcx.h"
+#include "probe/capture/traffic_filter.h"
 
 namespace audio_latency::probe {
 namespace {
-
-// Of Linux 6.6; Debian 12's headers and libbpf are older.
-constexpr uint32_t kAttachTypeTcxIngress = 46;
-constexpr uint32_t kAttachTypeTcxEgress = 47;
-constexpr uint32_t kBefore = 1U << 3;
-
-// The part of union bpf_attr that BPF_LINK_CREATE reads for tcx.
-struct LinkCreateAttributes {
-  uint32_t program_fd;
-  uint32_t interface_index;
-  uint32_t attach_type;
-  uint32_t flags;
-  uint32_t relative_fd;
-  uint32_t reserved;
-  uint64_t expected_revision;
-};
-static_assert(sizeof(LinkCreateAttributes) == 32);
-
-// A link's file descriptor, or -1 and errno.
-int CreateLink(int program_fd, uint32_t interface_index, uint32_t attach_type) {
-  LinkCreateAttributes attributes = {};
-  attributes.program_fd = static_cast<uint32_t>(program_fd);
-  attributes.interface_index = interface_index;
-  attributes.attach_type = attach_type;
-  // Before nobody in particular: the head of the list.
-  attributes.flags = kBefore;
-  return static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes)));
-}
 
 class Descriptor {
  public:
@@ -62,6 +34,10 @@ class TcxAttachment final : public Attachment {
   TcxAttachment(Descriptor ingress, Descriptor egress)
       : ingress_(std::move(ingress)), egress_(std::move(egress)) {}
 
+  bool IsInPlace() const override {
+    return TcxLinkIsAttached(ingress_.get()) && TcxLinkIsAttached(egress_.get());
+  }
+
  private:
   Descriptor ingress_;
   Descriptor egress_;
@@ -69,40 +45,50 @@ class TcxAttachment final : public Attachment {
 
 class TcxAttacher final : public Attacher {
  public:
-  explicit TcxAttacher(const LinkLayerPrograms& programs) : programs_(programs) {}
+  TcxAttacher(TcxOrder order, CapturePrograms* programs) : order_(order), programs_(programs) {}
 
   absl::StatusOr<std::unique_ptr<Attachment>> Attach(uint32_t interface_index,
                                                      const std::string& interface_name,
                                                      capture_link_layer link_layer) override {
-    const ProgramFds& programs = programs_.For(link_layer);
-    Descriptor ingress(CreateLink(programs.ingress, interface_index, kAttachTypeTcxIngress));
+    ASSIGN_OR_RETURN(const ProgramFds programs, programs_->For(link_layer));
+    const bool at_head = order_ == TcxOrder::kHead;
+    Descriptor ingress(
+        CreateTcxLink(programs.ingress, interface_index, CAPTURE_DIRECTION_INGRESS, at_head));
     if (ingress.get() < 0) {
       return AttachError(method(), interface_name, errno);
     }
-    Descriptor egress(CreateLink(programs.egress, interface_index, kAttachTypeTcxEgress));
+    Descriptor egress(
+        CreateTcxLink(programs.egress, interface_index, CAPTURE_DIRECTION_EGRESS, at_head));
     if (egress.get() < 0) {
       return AttachError(method(), interface_name, errno);
     }
+    // A filter that a probe with TC_ATTACH=clsact left would sign everything a second time.
+    RETURN_IF_ERROR(RemoveLeftFilters(interface_index, 0, 0).status());
     return std::make_unique<TcxAttachment>(std::move(ingress), std::move(egress));
   }
 
   const char* method() const override { return "tcx"; }
 
  private:
-  const LinkLayerPrograms programs_;
+  const TcxOrder order_;
+  CapturePrograms* const programs_;
 };
 
 }  // namespace
 
-bool TcxIsSupported(const LinkLayerPrograms& programs) {
+bool TcxIsSupported(CapturePrograms* programs) {
+  const absl::StatusOr<ProgramFds> pair = programs->For(CAPTURE_LINK_ETHERNET);
+  if (!pair.ok()) {
+    return false;
+  }
   // No interface has index 0. A kernel with tcx looks for it and finds none; one without refuses
   // the attach type before that.
-  const Descriptor link(CreateLink(programs.ethernet.ingress, 0, kAttachTypeTcxIngress));
+  const Descriptor link(CreateTcxLink(pair->ingress, 0, CAPTURE_DIRECTION_INGRESS, true));
   return link.get() >= 0 || errno == ENODEV;
 }
 
-std::unique_ptr<Attacher> MakeTcxAttacher(const LinkLayerPrograms& programs) {
-  return std::make_unique<TcxAttacher>(programs);
+std::unique_ptr<Attacher> MakeTcxAttacher(TcxOrder order, CapturePrograms* programs) {
+  return std::make_unique<TcxAttacher>(order, programs);
 }
 
 }  // namespace audio_latency::probe

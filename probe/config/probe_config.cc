@@ -21,6 +21,7 @@ constexpr int64_t kNanosecondsPerMillisecond = 1'000'000;
 struct RawOptions {
   std::vector<std::string> interfaces = {"auto"};
   std::string tc_attach = "auto";
+  std::string tcx_order = "head";
   std::string log_level = "info";
   int64_t metrics_port = 9090;
   int64_t silence_threshold = 256;
@@ -62,6 +63,10 @@ void DeclareCapture(ConfigParser* parser, RawOptions* raw, ProbeConfig* config) 
                   &raw->interfaces);
   parser->AddChoice("TC_ATTACH", "how to attach to TC: auto takes tcx where the kernel has it",
                     {"auto", "tcx", "clsact"}, &raw->tc_attach);
+  parser->AddChoice("TCX_ORDER",
+                    "place among the tcx programs of an interface: head sees every packet, tail "
+                    "only those that no program ahead takes",
+                    {"head", "tail"}, &raw->tcx_order);
   parser->AddCustom("AUDIO_PORTS",
                     "ports to sign, such as 8080,10000-20000; a packet counts when its source or "
                     "destination is among them; empty: RTP, and TCP with the cadence of audio",
@@ -114,6 +119,7 @@ absl::Status Convert(const RawOptions& raw, ProbeConfig* config) {
   config->tc_attach = raw.tc_attach == "tcx"      ? TcAttach::kTcx
                       : raw.tc_attach == "clsact" ? TcAttach::kClsact
                                                   : TcAttach::kAuto;
+  config->tcx_order = raw.tcx_order == "tail" ? TcxOrder::kTail : TcxOrder::kHead;
   config->silence_threshold = static_cast<uint32_t>(raw.silence_threshold);
   config->max_flows = static_cast<uint32_t>(raw.max_flows);
   config->flow_timeout_ns = raw.flow_timeout_ms * kNanosecondsPerMillisecond;

@@ -19,12 +19,15 @@
 namespace audio_latency::probe {
 
 enum class TcAttach { kAuto, kTcx, kClsact };
+// Our place among the tcx programs of an interface.
+enum class TcxOrder { kHead, kTail };
 
 // The options, checked. Defaults are the product's defaults.
 struct ProbeConfig {
   // Names, globs and "auto" (capture/interface_rule.h).
   std::vector<std::string> interfaces = {"auto"};
   TcAttach tc_attach = TcAttach::kAuto;
+  TcxOrder tcx_order = TcxOrder::kHead;
 
   // Empty: all ports, of which what has the cadence of audio is signed (bpf/cadence.h).
   PortSet audio_ports;

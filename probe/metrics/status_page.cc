@@ -42,6 +42,15 @@ void AddCapture(const ProbeSnapshot& snapshot, Families* families) {
   for (const RefusedInterface& refused : snapshot.refused_interfaces) {
     AddSample({{"interface", refused.name}, {"reason", refused.reason}}, 1, &families->back());
   }
+  families->push_back(GaugeFamily(FullName("packets_hidden"),
+                                  "Interfaces whose packets do not come to the probe, by direction "
+                                  "and by who is in front of it; always 1."));
+  for (const HiddenPackets& hidden : snapshot.hidden_packets) {
+    AddSample({{"interface", hidden.interface_name},
+               {"direction", DirectionName(hidden.direction)},
+               {"hidden_by", hidden.by}},
+              1, &families->back());
+  }
   AddCounter("packets_total", "Packets that the capture programs looked at.",
              snapshot.counters[CAPTURE_COUNTER_PACKETS], families);
   AddCounter("events_total", "Signature events that the capture programs made.",
@@ -149,6 +158,10 @@ HttpResponse RenderHealth(const ProbeSnapshot& snapshot) {
   }
   for (const RefusedInterface& refused : snapshot.refused_interfaces) {
     response.body += fmt::format("not watching {}: {}\n", refused.name, refused.reason);
+  }
+  for (const HiddenPackets& hidden : snapshot.hidden_packets) {
+    response.body += fmt::format("not seeing packets of {} ({}): hidden by {}\n",
+                                 hidden.interface_name, DirectionName(hidden.direction), hidden.by);
   }
   return response;
 }

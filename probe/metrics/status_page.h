@@ -12,6 +12,7 @@
 #include "common/http/http_server.h"
 #include "common/time/clock.h"
 #include "probe/capture/counters.h"
+#include "probe/capture/hiding_watch.h"
 #include "probe/capture/interface_directory.h"
 #include "probe/capture/ring_reader.h"
 #include "probe/clock/clock_exchange.h"
@@ -31,6 +32,7 @@ struct ProbeSnapshot {
   ClockExchangeStatistics clock;
   size_t interfaces = 0;
   std::vector<RefusedInterface> refused_interfaces;
+  std::vector<HiddenPackets> hidden_packets;
   // "tcx" or "clsact".
   std::string attach_method;
   // On the monotonic clock.

@@ -301,6 +301,28 @@ TEST_CASE("a full ring loses events, counts them, and harms no packet") {
   CHECK(kernel->TakeEvents().size() == emitted);
 }
 
+TEST_CASE("where packets can interrupt each other, one never uses the memory of another") {
+  const auto kernel = *KernelCapture::Load(Config(), {}, {}, {"capture_ingress"}, true);
+  const auto usual = *KernelCapture::Load(Config(), {}, {}, {"capture_ingress"});
+  const Bytes frame = TcpFrame(RandomBytes(kLongestPayload, 1));
+  kernel->SetInterrupted(true);
+  CHECK(kernel->Run(frame, CAPTURE_DIRECTION_INGRESS) == kUnspecified);
+  CHECK(kernel->TakeEvents().empty());
+  CHECK(kernel->Counter(CAPTURE_COUNTER_SCRATCH_BUSY) == 1);
+  kernel->SetInterrupted(false);
+  for (int i = 0; i < 2; ++i) {
+    kernel->ForgetFlows();
+    usual->ForgetFlows();
+    CHECK(kernel->Run(frame, CAPTURE_DIRECTION_INGRESS) == kUnspecified);
+    CHECK(usual->Run(frame, CAPTURE_DIRECTION_INGRESS) == kUnspecified);
+    const size_t events = kernel->TakeEvents().size();
+    CHECK(events > 0);
+    CHECK(events == usual->TakeEvents().size());
+  }
+  CHECK(kernel->Counter(CAPTURE_COUNTER_SCRATCH_BUSY) == 1);
+  CHECK(kernel->Counter(CAPTURE_COUNTER_PACKETS) == 3);
+}
+
 // The kernel knows the configuration when it verifies, and leaves out what it never reaches: a
 // threshold of 0 switches a gate off, odd windows have a tail of their own. A load takes a third of
 // a second, so these are a choice: every bound, with every algorithm and with and without cadence.

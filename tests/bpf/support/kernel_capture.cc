@@ -115,6 +115,19 @@ class Loaded final : public KernelCapture {
     return sum;
   }
 
+  void SetInterrupted(bool interrupted) override {
+    const bpf_map* const scratches = skeleton_->maps.scratches;
+    const size_t stride = (bpf_map__value_size(scratches) + 7) / 8 * 8;
+    std::vector<uint8_t> values(stride * static_cast<size_t>(libbpf_num_possible_cpus()));
+    const uint32_t zero = 0;
+    bpf_map_lookup_elem(bpf_map__fd(scratches), &zero, values.data());
+    for (size_t at = 0; at < values.size(); at += stride) {
+      const uint32_t busy = interrupted ? 1 : 0;  // the first field
+      std::memcpy(&values[at], &busy, sizeof(busy));
+    }
+    bpf_map_update_elem(bpf_map__fd(scratches), &zero, values.data(), BPF_ANY);
+  }
+
   void ForgetFlows() override {
     const int flows = bpf_map__fd(skeleton_->maps.flows);
     std::array<uint8_t, kKeyBytes> key = {};
@@ -185,7 +198,7 @@ class Loaded final : public KernelCapture {
 
 absl::StatusOr<std::unique_ptr<KernelCapture>> KernelCapture::Load(
     const capture_config& config, const std::set<uint16_t>& audio_ports,
-    const std::set<uint16_t>& excluded, const std::set<std::string>& only) {
+    const std::set<uint16_t>& excluded, const std::set<std::string>& only, bool is_preemptible) {
   capture_bpf* skeleton = capture_bpf__open();
   if (skeleton == nullptr) {
     return absl::InternalError(fmt::format("cannot open the skeleton: {}", std::strerror(errno)));
@@ -193,6 +206,9 @@ absl::StatusOr<std::unique_ptr<KernelCapture>> KernelCapture::Load(
   auto loaded = std::make_unique<Loaded>(skeleton);
   std::memcpy(const_cast<capture_config*>(&skeleton->rodata->capture_configuration), &config,
               sizeof(config));
+  const uint32_t preemptible = is_preemptible ? 1 : 0;
+  std::memcpy(const_cast<uint32_t*>(&skeleton->rodata->capture_is_preemptible), &preemptible,
+              sizeof(preemptible));
   bpf_map__set_max_entries(skeleton->maps.events, kRingBytes);
   bpf_map__set_max_entries(skeleton->maps.flows, kFlows);
   bpf_map__set_value_size(skeleton->maps.flows, capture_flow_value_bytes(config.window_bytes));

@@ -19,10 +19,12 @@ namespace audio_latency::testing {
 class KernelCapture {
  public:
   // Loads the programs. `audio_ports` empty: all ports. `only` names the programs that are wanted,
-  // as each takes the verifier a while; empty: all.
-  static absl::StatusOr<std::unique_ptr<KernelCapture>> Load(
-      const capture_config& config, const std::set<uint16_t>& audio_ports,
-      const std::set<uint16_t>& excluded, const std::set<std::string>& only = {});
+  // as each takes the verifier a while; empty: all. `is_preemptible`: as for PREEMPT_RT.
+  static absl::StatusOr<std::unique_ptr<KernelCapture>> Load(const capture_config& config,
+                                                             const std::set<uint16_t>& audio_ports,
+                                                             const std::set<uint16_t>& excluded,
+                                                             const std::set<std::string>& only = {},
+                                                             bool is_preemptible = false);
   virtual ~KernelCapture() = default;
 
   // Runs one frame through the program of the direction and returns the verdict.
@@ -40,6 +42,8 @@ class KernelCapture {
   virtual std::vector<signature_event> TakeEvents() = 0;
   // Summed over all CPUs.
   virtual uint64_t Counter(capture_counter counter) const = 0;
+  // As if packets had been interrupted on their way through the programs, on all CPUs; or no more.
+  virtual void SetInterrupted(bool interrupted) = 0;
   // Forgets all flows.
   virtual void ForgetFlows() = 0;
   // Instructions that the verifier walked, by the program's name.

@@ -141,8 +141,8 @@ TEST_CASE("a device of an unknown kind is left alone, said so, and taken when it
     ASSIGN_OR_RETURN(const TunDevice device, TunDevice::Create("tun0", TunMode::kTun));
     RETURN_IF_ERROR(device.SetHardwareType(kCan));
     ASSIGN_OR_RETURN(auto monitor, probe::LinkMonitor::Open());
-    ASSIGN_OR_RETURN(auto attacher,
-                     probe::MakeAttacher(probe::TcAttach::kAuto, program->programs()));
+    ASSIGN_OR_RETURN(auto attacher, probe::MakeAttacher(probe::TcAttach::kAuto,
+                                                        probe::TcxOrder::kHead, program.get()));
     ASSIGN_OR_RETURN(const auto watcher, probe::InterfaceWatcher::Start(
                                              {probe::InterfaceRule({"tun*"}), std::move(monitor),
                                               std::move(attacher), &directory, &logger}));

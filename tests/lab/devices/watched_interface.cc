@@ -69,7 +69,8 @@ class Watched final : public WatchedInterface {
       if (!link_layer_.has_value()) {
         return absl::NotFoundError(name + " is not there or of an unknown kind");
       }
-      ASSIGN_OR_RETURN(attacher_, probe::MakeAttacher(config_.tc_attach, program_->programs()));
+      ASSIGN_OR_RETURN(attacher_,
+                       probe::MakeAttacher(config_.tc_attach, config_.tcx_order, program_.get()));
       ASSIGN_OR_RETURN(attachment_,
                        attacher_->Attach(if_nametoindex(name.c_str()), name, *link_layer_));
       ASSIGN_OR_RETURN(PacketTap tap, PacketTap::Open(name));

@@ -65,11 +65,11 @@ void CheckSeesPacketsUntilDetached(Attacher* attacher, const CaptureProgram& pro
 TEST_CASE("tcx sees packets of both directions until it is detached") {
   InNewNetworkNamespace([] {
     const auto program = LoadProgram();
-    if (!TcxIsSupported(program->programs())) {
+    if (!TcxIsSupported(program.get())) {
       WARN("this kernel has no tcx");
       return;
     }
-    const auto attacher = MakeTcxAttacher(program->programs());
+    const auto attacher = MakeTcxAttacher(TcxOrder::kHead, program.get());
     CheckSeesPacketsUntilDetached(attacher.get(), *program);
     CHECK_THAT(RunCommand("tc qdisc show dev lo"), !Catch::Contains("clsact"));
   });
@@ -78,7 +78,7 @@ TEST_CASE("tcx sees packets of both directions until it is detached") {
 TEST_CASE("clsact sees packets of both directions and leaves nothing behind") {
   InNewNetworkNamespace([] {
     const auto program = LoadProgram();
-    const auto attacher = MakeClsactAttacher(program->programs());
+    const auto attacher = MakeClsactAttacher(program.get());
     CheckSeesPacketsUntilDetached(attacher.get(), *program);
     CHECK_THAT(RunCommand("tc qdisc show dev lo"), !Catch::Contains("clsact"));
   });
@@ -91,7 +91,7 @@ TEST_CASE("a qdisc and filters of others stay") {
     RunCommand("tc filter add dev lo egress protocol all prio 7 " + std::string(kForeignFilter));
     const std::string before = Filters("lo");
     const auto program = LoadProgram();
-    const auto attacher = MakeClsactAttacher(program->programs());
+    const auto attacher = MakeClsactAttacher(program.get());
     {
       const auto attachment = attacher->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
       REQUIRE(attachment.ok());
@@ -107,7 +107,7 @@ TEST_CASE("a qdisc of ours stays when others have put a filter on it, at either 
   const std::string hook = GENERATE("ingress", "egress");
   InNewNetworkNamespace([&hook] {
     const auto program = LoadProgram();
-    const auto attacher = MakeClsactAttacher(program->programs());
+    const auto attacher = MakeClsactAttacher(program.get());
     {
       const auto attachment = attacher->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
       REQUIRE(attachment.ok());
@@ -121,14 +121,14 @@ TEST_CASE("a qdisc of ours stays when others have put a filter on it, at either 
 TEST_CASE("a filter that a killed probe left behind is replaced, not doubled") {
   InNewNetworkNamespace([] {
     const auto killed = LoadProgram();
-    const auto killed_attacher = MakeClsactAttacher(killed->programs());
+    const auto killed_attacher = MakeClsactAttacher(killed.get());
     auto left_behind = killed_attacher->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
     REQUIRE(left_behind.ok());
     // As if the process had ended without its destructors.
     Attachment* const leaked = left_behind->release();
 
     const auto program = LoadProgram();
-    const auto attacher = MakeClsactAttacher(program->programs());
+    const auto attacher = MakeClsactAttacher(program.get());
     CheckSeesPacketsUntilDetached(attacher.get(), *program);
     CHECK(PacketsSeen(*killed) == 0);
     CHECK_THAT(Filters("lo"), !Catch::Contains("capture_"));
@@ -136,15 +136,77 @@ TEST_CASE("a filter that a killed probe left behind is replaced, not doubled") {
   });
 }
 
+// A filter of a probe that was killed, at both hooks.
+void LeaveFilters(const std::string& priority) {
+  const auto killed = LoadProgram();
+  auto left_behind =
+      MakeClsactAttacher(killed.get())->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
+  REQUIRE(left_behind.ok());
+  left_behind->release();  // as if the process had ended without its destructors
+  CHECK_THAT(Filters("lo"),
+             Catch::Contains("pref " + priority + " ") && Catch::Contains("capture_ingress"));
+}
+
+TEST_CASE("tcx takes over from a filter that a killed probe left behind, and from no other") {
+  InNewNetworkNamespace([] {
+    RunCommand("tc qdisc add dev lo clsact");
+    RunCommand("tc filter add dev lo ingress protocol all prio 7 " + std::string(kForeignFilter));
+    const std::string before = Filters("lo");
+    LeaveFilters("1");
+    const auto program = LoadProgram();
+    if (!TcxIsSupported(program.get())) {
+      WARN("this kernel has no tcx");
+      return;
+    }
+    const auto attacher = MakeTcxAttacher(TcxOrder::kHead, program.get());
+    CheckSeesPacketsUntilDetached(attacher.get(), *program);
+    CHECK(Filters("lo") == before);
+  });
+}
+
+TEST_CASE("clsact takes over from a filter of another priority") {
+  InNewNetworkNamespace([] {
+    RunCommand("tc qdisc add dev lo clsact");
+    RunCommand("tc filter add dev lo ingress protocol ip prio 1 " + std::string(kForeignFilter));
+    RunCommand("tc filter add dev lo egress protocol ip prio 1 " + std::string(kForeignFilter));
+    LeaveFilters("2");
+    RunCommand("tc filter del dev lo ingress prio 1");
+    RunCommand("tc filter del dev lo egress prio 1");
+    const auto program = LoadProgram();
+    const auto attacher = MakeClsactAttacher(program.get());
+    CheckSeesPacketsUntilDetached(attacher.get(), *program);
+    CHECK(Filters("lo").empty());
+  });
+}
+
+TEST_CASE("an attachment knows when others took it away") {
+  const bool by_tcx = GENERATE(true, false);
+  InNewNetworkNamespace([by_tcx] {
+    const auto program = LoadProgram();
+    if (by_tcx && !TcxIsSupported(program.get())) {
+      return;
+    }
+    RunCommand("ip link add here0 type veth peer name here1");
+    const auto attacher = by_tcx ? MakeTcxAttacher(TcxOrder::kTail, program.get())
+                                 : MakeClsactAttacher(program.get());
+    const auto attachment =
+        attacher->Attach(if_nametoindex("here0"), "here0", CAPTURE_LINK_ETHERNET);
+    REQUIRE(attachment.ok());
+    CHECK((*attachment)->IsInPlace());
+    RunCommand(by_tcx ? "ip link del here0" : "tc qdisc del dev here0 clsact");
+    CHECK_FALSE((*attachment)->IsInPlace());
+  });
+}
+
 TEST_CASE("an interface that is gone is NOT_FOUND") {
   InNewNetworkNamespace([] {
     const auto program = LoadProgram();
     constexpr uint32_t kNoInterface = 4711;
-    CHECK(absl::IsNotFound(MakeClsactAttacher(program->programs())
+    CHECK(absl::IsNotFound(MakeClsactAttacher(program.get())
                                ->Attach(kNoInterface, "gone0", CAPTURE_LINK_ETHERNET)
                                .status()));
-    if (TcxIsSupported(program->programs())) {
-      CHECK(absl::IsNotFound(MakeTcxAttacher(program->programs())
+    if (TcxIsSupported(program.get())) {
+      CHECK(absl::IsNotFound(MakeTcxAttacher(TcxOrder::kHead, program.get())
                                  ->Attach(kNoInterface, "gone0", CAPTURE_LINK_ETHERNET)
                                  .status()));
     }

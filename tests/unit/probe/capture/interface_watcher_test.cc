@@ -40,8 +40,8 @@ class ListLogger final : public Logger {
 };
 
 template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 500; ++i) {
+bool Eventually(const Condition& condition, int looks = 500) {
+  for (int i = 0; i < looks; ++i) {
     if (condition()) {
       return true;
     }
@@ -52,12 +52,13 @@ bool Eventually(const Condition& condition) {
 
 class Bench {
  public:
-  Bench() : program(*CaptureProgram::Load(ProbeConfig{})) {}
+  explicit Bench(TcAttach attach = TcAttach::kAuto)
+      : program(*CaptureProgram::Load(ProbeConfig{})), attach_(attach) {}
 
   absl::StatusOr<std::unique_ptr<InterfaceWatcher>> Start(std::vector<std::string> patterns) {
     return InterfaceWatcher::Start({InterfaceRule(std::move(patterns)), *LinkMonitor::Open(),
-                                    *MakeAttacher(TcAttach::kAuto, program->programs()), &directory,
-                                    &logger});
+                                    *MakeAttacher(attach_, TcxOrder::kHead, program.get()),
+                                    &directory, &logger});
   }
 
   // Waits until `name` is watched, or is not.
@@ -72,6 +73,9 @@ class Bench {
   std::unique_ptr<CaptureProgram> program;
   InterfaceDirectory directory;
   ListLogger logger;
+
+ private:
+  const TcAttach attach_;
 };
 
 void AddPod(const std::string& name, const OtherNamespace& pod) {
@@ -152,6 +156,42 @@ TEST_CASE("an interface that gets the default route becomes an uplink") {
     RunCommand("ip link set pod1 up");
     RunCommand("ip route add default via 10.9.0.2 dev pod1");
     CHECK(Eventually([&] { return bench.directory.Find(index)->role == InterfaceRole::kUplink; }));
+  });
+}
+
+TEST_CASE("programs that somebody took away are attached again") {
+  InNewNetworkNamespace([] {
+    RunCommand("ip link add here0 type veth peer name here1");
+    Bench bench(TcAttach::kClsact);
+    const auto watcher = bench.Start({"here0"});
+    REQUIRE(watcher.ok());
+    RunCommand("tc qdisc del dev here0 clsact");
+    // Looked at every 5 seconds.
+    CHECK(Eventually([&] { return bench.logger.Has("tc_attachment_lost"); }, 3000));
+    CHECK(Eventually([&] {
+      const std::string filters = RunCommand("tc filter show dev here0 egress 2>/dev/null || true");
+      return filters.find("capture_egress") != std::string::npos;
+    }));
+  });
+}
+
+TEST_CASE("filters of a killed probe go also where the new one does not watch") {
+  InNewNetworkNamespace([] {
+    RunCommand("ip link add here0 type veth peer name here1");
+    {
+      Bench killed(TcAttach::kClsact);
+      auto left = (*MakeAttacher(TcAttach::kClsact, TcxOrder::kHead, killed.program.get()))
+                      ->Attach(if_nametoindex("here1"), "here1", CAPTURE_LINK_ETHERNET);
+      REQUIRE(left.ok());
+      left->release();
+    }
+    CHECK_THAT(RunCommand("tc filter show dev here1 ingress"), Catch::Contains("capture_ingress"));
+    Bench bench;
+    const auto watcher = bench.Start({"here0"});
+    REQUIRE(watcher.ok());
+    CHECK(bench.logger.Has("left_filters_removed"));
+    CHECK(RunCommand("tc filter show dev here1 ingress").empty());
+    CHECK(RunCommand("tc filter show dev here1 egress").empty());
   });
 }
 

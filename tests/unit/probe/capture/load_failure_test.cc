@@ -16,7 +16,7 @@ constexpr uint64_t kBpf = uint64_t{1} << 39;
 constexpr uint64_t kAll = kNetAdmin | kPerfmon | kBpf;
 
 KernelFacts Facts(const std::string& release, bool has_btf, uint64_t capabilities) {
-  return {release, has_btf, capabilities};
+  return {release, has_btf, capabilities, false};
 }
 
 TEST_CASE("missing capabilities are named") {

@@ -28,6 +28,7 @@ TEST_CASE("the defaults are the documented ones") {
   const ProbeConfig config = MustParse({});
   CHECK(config.interfaces == std::vector<std::string>{"auto"});
   CHECK(config.tc_attach == TcAttach::kAuto);
+  CHECK(config.tcx_order == TcxOrder::kHead);
   CHECK(config.audio_ports.empty());
   CHECK(config.signature.window_size_bytes == 64);
   CHECK(config.signature.rate_bytes == 256);
@@ -47,6 +48,7 @@ TEST_CASE("the defaults are the documented ones") {
 TEST_CASE("every option arrives") {
   const ProbeConfig config = MustParse({{"INTERFACE", "eth0,veth*"},
                                         {"TC_ATTACH", "clsact"},
+                                        {"TCX_ORDER", "tail"},
                                         {"AUDIO_PORTS", "8080,10000-20000"},
                                         {"SIGNATURE_WINDOW_SIZE", "256"},
                                         {"SIGNATURE_RATE", "1024"},
@@ -63,6 +65,7 @@ TEST_CASE("every option arrives") {
                                         {"LOG_LEVEL", "debug"}});
   CHECK(config.interfaces == std::vector<std::string>{"eth0", "veth*"});
   CHECK(config.tc_attach == TcAttach::kClsact);
+  CHECK(config.tcx_order == TcxOrder::kTail);
   CHECK(config.audio_ports.Contains(15000));
   CHECK(config.signature.window_size_bytes == 256);
   CHECK(config.signature.rate_bytes == 1024);

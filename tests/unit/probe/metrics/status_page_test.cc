@@ -15,6 +15,7 @@ TEST_CASE("every number has its sample") {
   snapshot.counters[CAPTURE_COUNTER_GATE_SILENCE] = 6;
   snapshot.interfaces = 2;
   snapshot.attach_method = "tcx";
+  snapshot.hidden_packets = {{"eth0", CAPTURE_DIRECTION_EGRESS, "tcx program 7"}};
   snapshot.queue.batches_resent = 3;
   snapshot.queue.drops = {{"probe_buffer_full", 9}, {"ring_full", 1}};
   snapshot.uplink.connected = true;
@@ -31,6 +32,10 @@ TEST_CASE("every number has its sample") {
   CHECK_THAT(page, Contains("audio_latency_probe_correlator_connected 1\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_clock_round_trip_seconds 0.00025\n"));
   CHECK_THAT(page, Contains("attach_method=\"tcx\""));
+  CHECK_THAT(page, Contains("audio_latency_probe_packets_hidden{interface=\"eth0\",direction="
+                            "\"egress\",hidden_by=\"tcx program 7\"} 1\n"));
+  CHECK_THAT(RenderHealth(snapshot).body,
+             Contains("not seeing packets of eth0 (egress): hidden by tcx program 7\n"));
 }
 
 TEST_CASE("a round trip that was never measured is not shown as zero") {
