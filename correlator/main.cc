@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/config/config.h"
+#include "common/datagram/datagram_socket.h"
 #include "common/http/http_server.h"
 #include "common/logging/logger.h"
 #include "common/logging/startup.h"
@@ -33,6 +34,8 @@
 #include "correlator/config/correlator_config.h"
 #include "correlator/endpoints/endpoint_directory.h"
 #include "correlator/flows/flow_registry.h"
+#include "correlator/ingest/clock_server.h"
+#include "correlator/ingest/clock_sessions.h"
 #include "correlator/ingest/node_table.h"
 #include "correlator/ingest/probe_service.h"
 #include "correlator/matching/matching_stage.h"
@@ -103,6 +106,20 @@ absl::StatusOr<GrpcServer> StartGrpc(const CorrelatorConfig& config,
   return result;
 }
 
+// On the port of gRPC; null, and said so, where that is not to be had.
+std::unique_ptr<DatagramSocket> OpenClockSocket(const CorrelatorConfig& config, Logger* logger) {
+  absl::StatusOr<std::unique_ptr<DatagramSocket>> socket =
+      BindDatagramSocket(config.grpc_address, static_cast<int>(config.grpc_port));
+  if (socket.ok()) {
+    return *std::move(socket);
+  }
+  logger->Warn("clock_on_stream_only",
+               fmt::format("{}; the probes' clocks are compared on their streams instead, with "
+                           "error bars of some 0.5 ms: free the port or set GRPC_PORT",
+                           Message(socket.status())));
+  return nullptr;
+}
+
 std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics) {
   const auto ok = [] { return HttpResponse{.body = "ok\n"}; };
   // The page is served only once all stages run, so that being there is being ready.
@@ -134,10 +151,21 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
   NodeTable nodes(flows.get(), clocks.get(), &realtime, &monotonic,
                   {.max_probes = config.max_probes, .max_flows = config.max_flows});
 
-  const auto probe_service = MakeProbeService(&nodes, &monotonic,
-                                              {.signature = config.signature,
-                                               .max_streams = 2 * config.max_probes,
-                                               .correlator_instance = RandomInstance()});
+  const auto count_error = [&nodes](IngestError error) { nodes.CountError(error); };
+  std::unique_ptr<DatagramSocket> clock_socket = OpenClockSocket(config, logger);
+  const int clock_port = clock_socket == nullptr ? 0 : clock_socket->port();
+  ClockSessions clock_sessions({.port = clock_port, .max_sessions = 2 * config.max_probes},
+                               monotonic, count_error);
+  const std::unique_ptr<ClockServer> clock_server =
+      clock_socket == nullptr ? nullptr
+                              : ClockServer::Start(std::move(clock_socket), &clock_sessions,
+                                                   realtime, monotonic, count_error);
+  const auto probe_service =
+      MakeProbeService(&nodes, &monotonic,
+                       {.signature = config.signature,
+                        .max_streams = 2 * config.max_probes,
+                        .correlator_instance = RandomInstance(),
+                        .clock_sessions = clock_server == nullptr ? nullptr : &clock_sessions});
   const auto latency_service = MakeLatencyService({.paths = *paths,
                                                    .nodes = nodes,
                                                    .flows = *flows,
@@ -154,8 +182,9 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
     return absl::Status(http.status().code(),
                         fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)", Message(http.status())));
   }
-  logger->Info("startup_complete", "Waiting for probes",
-               {{"grpc_port", grpc.port}, {"metrics_port", (*http)->port()}});
+  logger->Info(
+      "startup_complete", "Waiting for probes",
+      {{"grpc_port", grpc.port}, {"clock_port", clock_port}, {"metrics_port", (*http)->port()}});
 
   shutdown->Wait();
   logger->Info("shutdown", "Ending");

@@ -63,8 +63,8 @@ v1::Hello MakeHello(const ProbeConfig& config) {
 }
 
 // Runs until `shutdown`. What is destroyed last is declared first.
-absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* shutdown,
-                 Logger* logger) {
+absl::Status Run(const ProbeConfig& config, const Clock& realtime, const Clock& monotonic,
+                 Shutdown* shutdown, Logger* logger) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CaptureProgram> program, CaptureProgram::Load(config));
   ASSIGN_OR_RETURN(std::unique_ptr<Attacher> attacher,
                    MakeAttacher(config.tc_attach, config.tcx_order, program.get()));
@@ -72,6 +72,8 @@ absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* sh
   InterfaceDirectory directory;
   BatchQueue queue(BatchQueue::Limits{});
   ClockExchange clock_exchange(monotonic);
+  const std::unique_ptr<DatagramExchange> datagrams =
+      DatagramExchange::Create({.realtime = realtime, .monotonic = monotonic, .logger = logger});
   Batcher::Options batcher_options;
   batcher_options.max_flows = config.max_flows;
   batcher_options.flow_timeout_ns = config.flow_timeout_ns;
@@ -88,16 +90,16 @@ absl::Status Run(const ProbeConfig& config, const Clock& monotonic, Shutdown* sh
   uplink_options.correlator_address = config.correlator_address;
   uplink_options.hello = MakeHello(config);
   const std::unique_ptr<Uplink> uplink =
-      Uplink::Start(uplink_options, &queue, &clock_exchange, monotonic, logger);
+      Uplink::Start(uplink_options, &queue, &clock_exchange, datagrams.get(), monotonic, logger);
 
   const std::unique_ptr<HidingWatch> hiding_watch =
       HidingWatch::Start({&directory, program.get(), logger});
 
   const auto take_snapshot = [&] {
-    return ProbeSnapshot{program->Read(),    reader->statistics(), batcher.statistics(),
-                         queue.statistics(), uplink->statistics(), clock_exchange.statistics(),
-                         directory.size(),   directory.Refused(),  hiding_watch->Hidden(),
-                         attach_method,      monotonic.NowNs()};
+    return ProbeSnapshot{program->Read(),         reader->statistics(), batcher.statistics(),
+                         queue.statistics(),      uplink->statistics(), clock_exchange.statistics(),
+                         datagrams->statistics(), directory.size(),     directory.Refused(),
+                         hiding_watch->Hidden(),  attach_method,        monotonic.NowNs()};
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(config.metrics_address, config.metrics_port, StatusRoutes(take_snapshot));
@@ -157,7 +159,7 @@ int Main(std::span<const char* const> arguments) {
   SendLibbpfLogTo(logger.get());
   SilenceGrpc();
   LogStartup("audio-latency-probe", (*config)->effective, (*config)->warnings, logger.get());
-  const absl::Status status = Run(**config, monotonic, shutdown->get(), logger.get());
+  const absl::Status status = Run(**config, realtime, monotonic, shutdown->get(), logger.get());
   return status.ok() ? EXIT_SUCCESS : fail(status);
 }
 

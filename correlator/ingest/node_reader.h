@@ -4,6 +4,7 @@
 #define CORRELATOR_INGEST_NODE_READER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,10 @@
 namespace audio_latency::correlator {
 
 enum class ClockState : uint8_t { kSynchronising, kGood, kStale };
+
+// How a node's clock is compared with ours: by datagrams with the kernel's timestamps, or on the
+// probe's stream.
+enum class ClockSource : uint8_t { kStream, kDatagrams };
 
 struct NodeSnapshot {
   std::string node;
@@ -23,6 +28,16 @@ struct NodeSnapshot {
   double clock_offset_seconds = 0;
   // Infinite: not known.
   double clock_error_bound_seconds = 0;
+  ClockSource clock_source = ClockSource::kStream;
+  // What the node's kernel says of its wall clock (adjtimex(2)); nothing before the probe told.
+  struct KernelClock {
+    bool is_synchronised = false;
+    double offset_seconds = 0;
+    double frequency_ppm = 0;
+    double estimated_error_seconds = 0;
+    double maximum_error_seconds = 0;
+  };
+  std::optional<KernelClock> kernel_clock;
   // Events taken from the node's probe since the correlator's start.
   double events = 0;
   double flows = 0;

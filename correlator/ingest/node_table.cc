@@ -1,6 +1,8 @@
 #include "correlator/ingest/node_table.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -23,6 +25,10 @@ constexpr int64_t kSweepSpacingNs = 10'000'000'000;
 constexpr int64_t kDisconnectedFlowsNs = 60'000'000'000;
 // A stream is not ended more often than this to have flows defined anew.
 constexpr int64_t kRedefinitionSpacingNs = 10'000'000'000;
+// A probe reports ten times a second, what it exchanged since.
+constexpr int kMaxSamplesPerReport = 64;
+// Without an exchange over UDP for this long, the clock is measured on the stream.
+constexpr int64_t kDatagramsNs = 5'000'000'000;
 
 constexpr const char* kErrorNames[] = {
 #define INGEST_ERROR_NAME(constant, name) name,
@@ -38,6 +44,18 @@ bool IsHarmless(const std::string& cause) {
 #undef CAPTURE_COUNTER_HARMLESS
   };
   return std::find(kHarmless->begin(), kHarmless->end(), cause) != kHarmless->end();
+}
+
+// Untrusted; what is no number is told as infinite.
+NodeSnapshot::KernelClock KernelClockOf(const v1::KernelClock& told) {
+  const auto number = [](double value) {
+    return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
+  };
+  return {.is_synchronised = told.is_synchronised(),
+          .offset_seconds = number(told.offset_seconds()),
+          .frequency_ppm = number(told.frequency_ppm()),
+          .estimated_error_seconds = number(told.estimated_error_seconds()),
+          .maximum_error_seconds = number(told.maximum_error_seconds())};
 }
 
 }  // namespace
@@ -65,6 +83,8 @@ struct NodeTable::Node {
   // A definition of this stream was refused; the same would be if it came again.
   bool has_refused_definition = false;
   FlowTable flows;
+  std::optional<int64_t> last_datagram_ns;  // monotonic
+  std::optional<NodeSnapshot::KernelClock> kernel_clock;
 
   uint64_t events = 0;
   std::map<std::string, uint64_t> drops;
@@ -197,6 +217,8 @@ absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
       node.has_first_batch = false;
       node.redefinition_asked_ns.reset();
       node.flows.Clear(now_ns);
+      node.last_datagram_ns.reset();
+      node.kernel_clock.reset();
       sink_.BeginInstance(node.id);
     }
     node.version = hello.version();
@@ -380,7 +402,8 @@ uint64_t NodeTable::TakeBatch(const Attachment& attachment, const v1::EventBatch
   return node.acknowledged;
 }
 
-void NodeTable::TakeClockSample(const Attachment& attachment, const v1::ClockSample& sample) {
+void NodeTable::TakeClockSample(const Attachment& attachment, const v1::ClockSample& sample,
+                                ClockSource source) {
   Node& node = *attachment.node;
   const std::scoped_lock lock(node.mutex);
   if (node.stream != attachment.stream) {
@@ -392,6 +415,27 @@ void NodeTable::TakeClockSample(const Attachment& attachment, const v1::ClockSam
                                    .correlator_send_ns = sample.correlator_send_time_ns(),
                                    .probe_receive_ns = sample.probe_receive_time_ns()})) {
     CountError(IngestError::kInvalidClockExchange);
+    return;
+  }
+  if (source == ClockSource::kDatagrams) {
+    node.last_datagram_ns = monotonic_clock_.NowNs();
+  }
+}
+
+void NodeTable::TakeClockReport(const Attachment& attachment, const v1::ClockReport& report) {
+  if (report.datagram_samples_size() > kMaxSamplesPerReport) {
+    CountError(IngestError::kInvalidClockExchange, report.datagram_samples_size());
+    return;
+  }
+  for (const v1::ClockSample& sample : report.datagram_samples()) {
+    TakeClockSample(attachment, sample, ClockSource::kDatagrams);
+  }
+  if (report.has_kernel_clock()) {
+    Node& node = *attachment.node;
+    const std::scoped_lock lock(node.mutex);
+    if (node.stream == attachment.stream) {
+      node.kernel_clock = KernelClockOf(report.kernel_clock());
+    }
   }
 }
 
@@ -407,6 +451,11 @@ NodeSnapshot NodeTable::Snapshot(const Node& node_const) const {
   snapshot.clock_state = clock.state;
   snapshot.clock_offset_seconds = static_cast<double>(clock.offset_ns) * 1e-9;
   snapshot.clock_error_bound_seconds = static_cast<double>(clock.error_bound_ns) * 1e-9;
+  snapshot.clock_source = node.last_datagram_ns.has_value() &&
+                                  monotonic_clock_.NowNs() - *node.last_datagram_ns < kDatagramsNs
+                              ? ClockSource::kDatagrams
+                              : ClockSource::kStream;
+  snapshot.kernel_clock = node.kernel_clock;
   snapshot.events = static_cast<double>(node.events);
   snapshot.flows = static_cast<double>(node.flows.size());
   std::map<std::string, uint64_t> drops = node.drops;

@@ -36,17 +36,25 @@ struct IngestLimits {
 };
 
 // What can be wrong with what a probe sends; NodeReader::Errors. X(constant, name)
-#define INGEST_ERRORS(X)                      \
-  X(kHelloRefused, "hello_refused")           \
-  X(kProbeSuperseded, "probe_superseded")     \
-  X(kUnexpectedMessage, "unexpected_message") \
-  X(kDuplicateBatch, "duplicate_batch")       \
-  X(kMissingBatch, "missing_batch")           \
-  X(kInvalidDefinition, "invalid_definition") \
-  X(kFlowLimitDefinition, "flow_limit")       \
-  X(kMalformedBatch, "malformed_batch")       \
-  X(kUnknownFlowBatch, "unknown_flow")        \
-  X(kInvalidClockExchange, "invalid_clock_exchange")
+#define INGEST_ERRORS(X)                                         \
+  X(kHelloRefused, "hello_refused")                              \
+  X(kProbeSuperseded, "probe_superseded")                        \
+  X(kUnexpectedMessage, "unexpected_message")                    \
+  X(kDuplicateBatch, "duplicate_batch")                          \
+  X(kMissingBatch, "missing_batch")                              \
+  X(kInvalidDefinition, "invalid_definition")                    \
+  X(kFlowLimitDefinition, "flow_limit")                          \
+  X(kMalformedBatch, "malformed_batch")                          \
+  X(kUnknownFlowBatch, "unknown_flow")                           \
+  X(kInvalidClockExchange, "invalid_clock_exchange")             \
+  X(kClockSessionLimit, "clock_session_limit")                   \
+  X(kClockDatagramSize, "clock_datagram_size")                   \
+  X(kMalformedClockDatagram, "malformed_clock_datagram")         \
+  X(kUnknownClockSession, "unknown_clock_session")               \
+  X(kClockDatagramNotAuthentic, "clock_datagram_not_authentic")  \
+  X(kClockDatagramTooOften, "clock_datagram_too_often")          \
+  X(kClockDatagramWallClockSet, "clock_datagram_wall_clock_set") \
+  X(kClockDatagramNotSent, "clock_datagram_not_sent")
 
 enum class IngestError : uint8_t {
 #define INGEST_ERROR_ENUM(constant, name) constant,
@@ -86,7 +94,9 @@ class NodeTable final : public NodeReader {
   // Takes the batch's definitions and events, and returns the batch number that is acknowledged
   // now. Whatever is wrong with the batch is counted and the rest taken.
   uint64_t TakeBatch(const Attachment& attachment, const v1::EventBatch& batch);
-  void TakeClockSample(const Attachment& attachment, const v1::ClockSample& sample);
+  void TakeClockSample(const Attachment& attachment, const v1::ClockSample& sample,
+                       ClockSource source);
+  void TakeClockReport(const Attachment& attachment, const v1::ClockReport& report);
   void CountError(IngestError error, uint64_t count = 1);
 
   std::vector<NodeSnapshot> Nodes() const override;

@@ -43,7 +43,8 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
         monotonic_clock_(*monotonic_clock),
         open_streams_(*open_streams),
         handle_(std::make_shared<StreamHandle>(this)),
-        session_(std::make_unique<ProbeSession>(nodes, &options->signature)),
+        session_(
+            std::make_unique<ProbeSession>(nodes, &options->signature, options->clock_sessions)),
         replies_(&options->correlator_instance, monotonic_clock) {
     if (open_streams_.fetch_add(1) >= options->max_streams) {
       End(absl::ResourceExhaustedError(

@@ -10,6 +10,7 @@
 #include "audio_latency/v1/probe.grpc.pb.h"
 #include "common/signature/signature_parameters.h"
 #include "common/time/clock.h"
+#include "correlator/ingest/clock_sessions.h"
 #include "correlator/ingest/node_table.h"
 
 namespace audio_latency::correlator {
@@ -23,9 +24,11 @@ struct ProbeServiceOptions {
   uint32_t max_streams = 2000;
   // Drawn at random at each start.
   std::string correlator_instance;
+  // Null: the time is asked for on the stream only.
+  ClockSessions* clock_sessions = nullptr;
 };
 
-// Register it with a grpc::ServerBuilder. `nodes` and `monotonic_clock` must outlive it.
+// Register it with a grpc::ServerBuilder. All that it is given pointers to must outlive it.
 std::unique_ptr<v1::ProbeService::CallbackService> MakeProbeService(
     NodeTable* nodes, const Clock* monotonic_clock, const ProbeServiceOptions& options);
 

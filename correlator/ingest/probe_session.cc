@@ -1,5 +1,7 @@
 #include "correlator/ingest/probe_session.h"
 
+#include <utility>
+
 #include "bpf/capture_abi.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
@@ -33,10 +35,14 @@ absl::Status CheckSignatureParameters(const v1::SignatureParameters& of_probe,
       fmt::format("fingerprint {:016x}", SignatureSeedFingerprint(of_correlator.seed_text)));
 }
 
-ProbeSession::ProbeSession(NodeTable* nodes, const SignatureParameters* parameters)
-    : nodes_(*nodes), parameters_(*parameters) {}
+ProbeSession::ProbeSession(NodeTable* nodes, const SignatureParameters* parameters,
+                           ClockSessions* clock_sessions)
+    : nodes_(*nodes), parameters_(*parameters), clock_sessions_(clock_sessions) {}
 
 ProbeSession::~ProbeSession() {
+  if (clock_session_id_.has_value()) {
+    clock_sessions_->Close(*clock_session_id_);
+  }
   if (attachment_.has_value()) {
     nodes_.Detach(*attachment_);
   }
@@ -51,7 +57,14 @@ absl::Status ProbeSession::TakeHello(const v1::Hello& hello, const EndStream& en
                                        hello.capture_abi_version(), CAPTURE_ABI_VERSION));
   RETURN_IF_ERROR(CheckSignatureParameters(hello.signature_parameters(), parameters_));
   ASSIGN_OR_RETURN(attachment_, nodes_.Attach(hello, end_stream));
-  replies->welcome_acknowledging = attachment_->acknowledged_batch_number;
+  v1::Welcome& welcome = replies->welcome.emplace();
+  welcome.set_acknowledged_batch_number(attachment_->acknowledged_batch_number);
+  if (clock_sessions_ != nullptr) {
+    if (std::optional<v1::DatagramClock> offer = clock_sessions_->Open()) {
+      clock_session_id_ = offer->session_id();
+      *welcome.mutable_datagram_clock() = *std::move(offer);
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -75,7 +88,7 @@ absl::Status ProbeSession::Take(const v1::StreamRequest& request, int64_t arriva
     case v1::StreamRequest::kClockRequest: {
       const v1::ClockRequest& clock_request = request.clock_request();
       if (clock_request.has_previous()) {
-        nodes_.TakeClockSample(*attachment_, clock_request.previous());
+        nodes_.TakeClockSample(*attachment_, clock_request.previous(), ClockSource::kStream);
       }
       v1::ClockResponse response;
       response.set_sequence(clock_request.sequence());
@@ -84,6 +97,9 @@ absl::Status ProbeSession::Take(const v1::StreamRequest& request, int64_t arriva
       replies->clock_response = std::move(response);
       return absl::OkStatus();
     }
+    case v1::StreamRequest::kClockReport:
+      nodes_.TakeClockReport(*attachment_, request.clock_report());
+      return absl::OkStatus();
     default:
       // Of a newer probe, perhaps: nothing of it is needed.
       nodes_.CountError(IngestError::kUnexpectedMessage);
@@ -92,8 +108,8 @@ absl::Status ProbeSession::Take(const v1::StreamRequest& request, int64_t arriva
 }
 
 void ReplyQueue::Add(const ProbeSession::Replies& replies) {
-  if (replies.welcome_acknowledging.has_value()) {
-    welcome_acknowledging_ = replies.welcome_acknowledging;
+  if (replies.welcome.has_value()) {
+    welcome_ = replies.welcome;
   }
   if (replies.acknowledge.has_value()) {
     acknowledge_ = replies.acknowledge;
@@ -108,10 +124,9 @@ void ReplyQueue::Add(const ProbeSession::Replies& replies) {
 
 bool ReplyQueue::Next(v1::StreamResponse* response) {
   response->Clear();
-  if (welcome_acknowledging_.has_value()) {
+  if (welcome_.has_value()) {
+    *response->mutable_welcome() = *std::exchange(welcome_, std::nullopt);
     response->mutable_welcome()->set_correlator_instance(correlator_instance_);
-    response->mutable_welcome()->set_acknowledged_batch_number(*welcome_acknowledging_);
-    welcome_acknowledging_.reset();
     return true;
   }
   if (!clock_responses_.empty()) {

@@ -12,6 +12,7 @@
 #include "audio_latency/v1/probe.pb.h"
 #include "common/signature/signature_parameters.h"
 #include "common/time/clock.h"
+#include "correlator/ingest/clock_sessions.h"
 #include "correlator/ingest/node_table.h"
 
 namespace audio_latency::correlator {
@@ -23,15 +24,17 @@ absl::Status CheckSignatureParameters(const v1::SignatureParameters& of_probe,
 // Not thread-safe.
 class ProbeSession {
  public:
-  // Both must outlive the session.
-  ProbeSession(NodeTable* nodes, const SignatureParameters* parameters);
+  // All must outlive the session. `clock_sessions` is null where UDP is not answered.
+  ProbeSession(NodeTable* nodes, const SignatureParameters* parameters,
+               ClockSessions* clock_sessions);
   ~ProbeSession();
   ProbeSession(const ProbeSession&) = delete;
   ProbeSession& operator=(const ProbeSession&) = delete;
 
   // What a message leaves to be answered.
   struct Replies {
-    std::optional<uint64_t> welcome_acknowledging;
+    // With the correlator's instance still to be set.
+    std::optional<v1::Welcome> welcome;
     std::optional<uint64_t> acknowledge;
     // t1, t2 and the sequence; t3 is set when it goes out.
     std::optional<v1::ClockResponse> clock_response;
@@ -45,7 +48,9 @@ class ProbeSession {
 
   NodeTable& nodes_;
   const SignatureParameters& parameters_;
+  ClockSessions* const clock_sessions_;
   std::optional<NodeTable::Attachment> attachment_;
+  std::optional<uint64_t> clock_session_id_;
 };
 
 // Answers that wait for the stream to be free, the most urgent first. Not thread-safe.
@@ -64,7 +69,7 @@ class ReplyQueue {
  private:
   const std::string& correlator_instance_;
   const Clock& monotonic_clock_;
-  std::optional<uint64_t> welcome_acknowledging_;
+  std::optional<v1::Welcome> welcome_;
   // Acknowledgements are cumulative: only the newest matters.
   std::optional<uint64_t> acknowledge_;
   std::deque<v1::ClockResponse> clock_responses_;

@@ -16,7 +16,7 @@ int64_t ClockExchange::NextDueNs() const {
   return next_due_ns_;
 }
 
-void ClockExchange::Fill(v1::ClockRequest* request) {
+void ClockExchange::Fill(v1::ClockRequest* request, int64_t interval_ns) {
   const std::lock_guard lock(mutex_);
   request->Clear();
   request->set_sequence(++last_sequence_);
@@ -24,7 +24,7 @@ void ClockExchange::Fill(v1::ClockRequest* request) {
     *request->mutable_previous() = *std::exchange(completed_, std::nullopt);
   }
   ++statistics_.requests;
-  std::uniform_int_distribution<int64_t> interval(kIntervalNs * 8 / 10, kIntervalNs * 12 / 10);
+  std::uniform_int_distribution<int64_t> interval(interval_ns * 8 / 10, interval_ns * 12 / 10);
   const int64_t wait_ns = interval(random_);
   Asked& asked = asked_[last_sequence_ % asked_.size()];
   asked.sequence = last_sequence_;

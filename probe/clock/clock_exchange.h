@@ -28,6 +28,8 @@ struct ClockExchangeStatistics {
 class ClockExchange {
  public:
   static constexpr int64_t kIntervalNs = 100'000'000;
+  // While datagrams tell the clock better.
+  static constexpr int64_t kBesideDatagramsNs = 500'000'000;
 
   // `monotonic` must outlive the exchange.
   explicit ClockExchange(const Clock& monotonic) : monotonic_(monotonic) {}
@@ -37,8 +39,9 @@ class ClockExchange {
 
   // When the next request is due, on the monotonic clock.
   int64_t NextDueNs() const;
-  // Fills a request and, last of all, stamps it. Write it at once.
-  void Fill(v1::ClockRequest* request);
+  // Fills a request and, last of all, stamps it. Write it at once. The next is due in about
+  // `interval_ns`.
+  void Fill(v1::ClockRequest* request, int64_t interval_ns = kIntervalNs);
   // `received_ns`: read as early as possible. Completes the sample that rides with the next
   // request.
   void OnResponse(const v1::ClockResponse& response, int64_t received_ns);

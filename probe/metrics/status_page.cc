@@ -116,10 +116,36 @@ void AddUplink(const ProbeSnapshot& snapshot, Families* families) {
              snapshot.uplink.failed_attempts, families);
 }
 
+void AddDatagrams(const DatagramExchangeStatistics& datagrams, Families* families) {
+  AddGauge("clock_udp_works",
+           "1 while the clock is measured over UDP, 0 while only the stream tells it.",
+           datagrams.works ? 1 : 0, families);
+  AddCounter("clock_udp_requests_total", "Clock exchanges over UDP begun.", datagrams.requests,
+             families);
+  AddCounter("clock_udp_exchanges_total", "Clock exchanges over UDP completed.",
+             datagrams.completed, families);
+  AddCounter("clock_udp_unanswered_total", "Clock requests over UDP that nobody answered in time.",
+             datagrams.unanswered, families);
+  AddCounter("clock_udp_unexpected_total",
+             "Datagrams that answered no request, or were not from the correlator.",
+             datagrams.unexpected, families);
+  AddCounter("clock_udp_wall_clock_set_total",
+             "Clock exchanges over UDP thrown away because the wall clock was set meanwhile.",
+             datagrams.wall_clock_set, families);
+  if (datagrams.last_round_trip_ns.has_value()) {
+    AddGauge("clock_udp_round_trip_seconds",
+             "Round trip of the last clock exchange over UDP, without the correlator's own time.",
+             static_cast<double>(*datagrams.last_round_trip_ns) / kNanosecondsPerSecond, families);
+  }
+}
+
 void AddClock(const ProbeSnapshot& snapshot, Families* families) {
+  AddDatagrams(snapshot.datagrams, families);
   const ClockExchangeStatistics& clock = snapshot.clock;
-  AddCounter("clock_requests_total", "Clock exchanges begun.", clock.requests, families);
-  AddCounter("clock_exchanges_total", "Clock exchanges completed.", clock.completed, families);
+  AddCounter("clock_requests_total", "Clock exchanges on the stream begun.", clock.requests,
+             families);
+  AddCounter("clock_exchanges_total", "Clock exchanges on the stream completed.", clock.completed,
+             families);
   AddCounter("clock_unexpected_responses_total", "Clock responses that fit no request.",
              clock.unexpected, families);
   if (clock.last_round_trip_ns.has_value()) {

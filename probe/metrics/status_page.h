@@ -16,6 +16,7 @@
 #include "probe/capture/interface_directory.h"
 #include "probe/capture/ring_reader.h"
 #include "probe/clock/clock_exchange.h"
+#include "probe/clock/datagram_exchange.h"
 #include "probe/uplink/batch_queue.h"
 #include "probe/uplink/batcher.h"
 #include "probe/uplink/uplink.h"
@@ -30,6 +31,7 @@ struct ProbeSnapshot {
   BatchQueueStatistics queue;
   UplinkStatistics uplink;
   ClockExchangeStatistics clock;
+  DatagramExchangeStatistics datagrams;
   size_t interfaces = 0;
   std::vector<RefusedInterface> refused_interfaces;
   std::vector<HiddenPackets> hidden_packets;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "probe/clock/clock_reporter.h"
+#include "probe/clock/kernel_clock.h"
+#include "probe/uplink/peer_host.h"
 #include "probe/uplink/stream_definitions.h"
 
 namespace audio_latency::probe {
@@ -12,8 +15,11 @@ using SteadyClock = std::chrono::steady_clock;
 }  // namespace
 
 StreamSession::StreamSession(BatchQueue* queue, ClockExchange* clock_exchange,
-                             const Clock& monotonic)
-    : queue_(queue), clock_exchange_(clock_exchange), monotonic_(monotonic) {}
+                             DatagramExchange* datagrams, const Clock& monotonic)
+    : queue_(queue),
+      clock_exchange_(clock_exchange),
+      datagrams_(datagrams),
+      monotonic_(monotonic) {}
 
 void StreamSession::Cancel() {
   over_ = true;
@@ -39,10 +45,21 @@ grpc::Status StreamSession::Run(v1::ProbeService::Stub* stub, const v1::Hello& h
   }
   // The reader ends when the stream is broken, cancelled, or ended by the correlator.
   reader.join();
+  datagrams_->End();
   const grpc::Status status = stream->Finish();
   return was_silent ? grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
                                    "it accepts connections but does not answer")
                     : status;
+}
+
+void StreamSession::OnWelcome(const v1::Welcome& welcome) {
+  clock_exchange_->Begin();
+  if (welcome.has_datagram_clock()) {
+    if (const std::optional<std::string> host = HostOfPeer(context_.peer())) {
+      datagrams_->Begin(*host, welcome.datagram_clock(), [this] { queue_->Wake(); });
+    }
+  }
+  queue_->BeginStream(welcome.acknowledged_batch_number());
 }
 
 void StreamSession::Read(Stream* stream, const std::function<void()>& on_welcome) {
@@ -54,8 +71,7 @@ void StreamSession::Read(Stream* stream, const std::function<void()>& on_welcome
     } else if (response.has_acknowledgement()) {
       queue_->Acknowledge(response.acknowledgement().batch_number());
     } else if (response.has_welcome() && !welcomed_) {
-      clock_exchange_->Begin();
-      queue_->BeginStream(response.welcome().acknowledged_batch_number());
+      OnWelcome(response.welcome());
       on_welcome();
       welcomed_ = true;
       queue_->Wake();
@@ -76,12 +92,21 @@ bool StreamSession::WaitForWelcome(std::chrono::milliseconds patience) {
 
 void StreamSession::Write(Stream* stream) {
   StreamDefinitions definitions;
+  ClockReporter clock_reporter(datagrams_, monotonic_, ReadKernelClock);
   v1::StreamRequest request;
   while (!over_) {
     const int64_t until_due_ns = clock_exchange_->NextDueNs() - monotonic_.NowNs();
     if (until_due_ns <= 0) {
       // Before any batch: what is queued in front of it would count as delay.
-      clock_exchange_->Fill(request.mutable_clock_request());
+      clock_exchange_->Fill(request.mutable_clock_request(), datagrams_->statistics().works
+                                                                 ? ClockExchange::kBesideDatagramsNs
+                                                                 : ClockExchange::kIntervalNs);
+      if (!stream->Write(request)) {
+        return;
+      }
+      continue;
+    }
+    if (clock_reporter.Fill(request.mutable_clock_report())) {
       if (!stream->Write(request)) {
         return;
       }

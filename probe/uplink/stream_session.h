@@ -15,6 +15,7 @@
 #include "audio_latency/v1/probe.grpc.pb.h"
 #include "common/time/clock.h"
 #include "probe/clock/clock_exchange.h"
+#include "probe/clock/datagram_exchange.h"
 #include "probe/uplink/batch_queue.h"
 
 namespace audio_latency::probe {
@@ -23,7 +24,8 @@ namespace audio_latency::probe {
 class StreamSession {
  public:
   // All must outlive the session.
-  StreamSession(BatchQueue* queue, ClockExchange* clock_exchange, const Clock& monotonic);
+  StreamSession(BatchQueue* queue, ClockExchange* clock_exchange, DatagramExchange* datagrams,
+                const Clock& monotonic);
   StreamSession(const StreamSession&) = delete;
   StreamSession& operator=(const StreamSession&) = delete;
 
@@ -37,12 +39,14 @@ class StreamSession {
  private:
   using Stream = grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamResponse>;
 
+  void OnWelcome(const v1::Welcome& welcome);
   void Read(Stream* stream, const std::function<void()>& on_welcome);
   bool WaitForWelcome(std::chrono::milliseconds patience);
   void Write(Stream* stream);
 
   BatchQueue* const queue_;
   ClockExchange* const clock_exchange_;
+  DatagramExchange* const datagrams_;
   const Clock& monotonic_;
   grpc::ClientContext context_;
   std::atomic<bool> welcomed_ = false;

@@ -41,10 +41,11 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
 class StreamUplink final : public Uplink {
  public:
   StreamUplink(const UplinkOptions& options, BatchQueue* queue, ClockExchange* clock_exchange,
-               const Clock& monotonic, Logger* logger)
+               DatagramExchange* datagrams, const Clock& monotonic, Logger* logger)
       : options_(options),
         queue_(queue),
         clock_exchange_(clock_exchange),
+        datagrams_(datagrams),
         monotonic_(monotonic),
         logger_(logger),
         backoff_(options.first_retry, options.longest_retry, std::random_device{}()),
@@ -87,7 +88,7 @@ class StreamUplink final : public Uplink {
     if (!WaitForChannel(channel)) {
       return {grpc::StatusCode::UNAVAILABLE, "no connection"};
     }
-    StreamSession session(queue_, clock_exchange_, monotonic_);
+    StreamSession session(queue_, clock_exchange_, datagrams_, monotonic_);
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) {
@@ -180,6 +181,7 @@ class StreamUplink final : public Uplink {
   const UplinkOptions options_;
   BatchQueue* const queue_;
   ClockExchange* const clock_exchange_;
+  DatagramExchange* const datagrams_;
   const Clock& monotonic_;
   Logger* const logger_;
   Backoff backoff_;
@@ -196,9 +198,10 @@ class StreamUplink final : public Uplink {
 }  // namespace
 
 std::unique_ptr<Uplink> Uplink::Start(const UplinkOptions& options, BatchQueue* queue,
-                                      ClockExchange* clock_exchange, const Clock& monotonic,
-                                      Logger* logger) {
-  return std::make_unique<StreamUplink>(options, queue, clock_exchange, monotonic, logger);
+                                      ClockExchange* clock_exchange, DatagramExchange* datagrams,
+                                      const Clock& monotonic, Logger* logger) {
+  return std::make_unique<StreamUplink>(options, queue, clock_exchange, datagrams, monotonic,
+                                        logger);
 }
 
 }  // namespace audio_latency::probe

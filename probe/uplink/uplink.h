@@ -12,6 +12,7 @@
 #include "common/logging/logger.h"
 #include "common/time/clock.h"
 #include "probe/clock/clock_exchange.h"
+#include "probe/clock/datagram_exchange.h"
 #include "probe/uplink/batch_queue.h"
 
 namespace audio_latency::probe {
@@ -45,8 +46,8 @@ class Uplink {
  public:
   // All must outlive the uplink. `monotonic`: the clock that the events were stamped with.
   static std::unique_ptr<Uplink> Start(const UplinkOptions& options, BatchQueue* queue,
-                                       ClockExchange* clock_exchange, const Clock& monotonic,
-                                       Logger* logger);
+                                       ClockExchange* clock_exchange, DatagramExchange* datagrams,
+                                       const Clock& monotonic, Logger* logger);
   // Ends the stream and the threads, at once.
   virtual ~Uplink() = default;
 

@@ -49,7 +49,9 @@ void Run(fuzz::Input input) {
   NodeTable nodes(flows.get(), &sink, &realtime, &monotonic,
                   {.max_probes = 4, .max_flows = kMaxFlows / 2});
   const SignatureParameters parameters;
-  ProbeSession session(&nodes, &parameters);
+  ClockSessions clock_sessions({.port = 9095, .max_sessions = 1}, monotonic,
+                               [](IngestError /*error*/) {});
+  ProbeSession session(&nodes, &parameters, &clock_sessions);
   bool has_ended = false;
   const EndStream end_stream = [&has_ended](const absl::Status& why) {
     FUZZ_CHECK(!why.ok());
@@ -62,7 +64,7 @@ void Run(fuzz::Input input) {
     *hello.mutable_hello() = MakeHello("node-a", "1");
     ProbeSession::Replies replies;
     FUZZ_CHECK(session.Take(hello, monotonic.NowNs(), end_stream, &replies).ok());
-    FUZZ_CHECK(replies.welcome_acknowledging == 0u);
+    FUZZ_CHECK(replies.welcome.has_value() && replies.welcome->has_datagram_clock());
   }
   uint64_t acknowledged = 0;
   while (!input.empty() && !has_ended) {
@@ -74,7 +76,7 @@ void Run(fuzz::Input input) {
     }
     ProbeSession::Replies replies;
     const absl::Status status = session.Take(request, monotonic.NowNs(), end_stream, &replies);
-    is_greeted |= status.ok() && replies.welcome_acknowledging.has_value();
+    is_greeted |= status.ok() && replies.welcome.has_value();
     FUZZ_CHECK(is_greeted || !status.ok());
     if (replies.acknowledge.has_value() && !has_ended) {
       FUZZ_CHECK(*replies.acknowledge >= acknowledged);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/wire/clock_datagram.h"
 #include "common/wire/event_columns.h"
 #include "tests/bpf/support/frame_builder.h"
 #include "tests/bpf/support/tunnel_builder.h"
@@ -178,6 +179,23 @@ void WriteSession(Seeds* seeds) {
   seeds->Write("session", "clock", '\1' + framed(clock) + batches);
 }
 
+void WriteClock(Seeds* seeds) {
+  const std::vector<uint8_t> key(wire::kClockKeyBytes, 1);
+  const auto sealer = wire::ClockKey::Make(key);
+  if (!sealer.ok()) {
+    return;
+  }
+  for (const char known : {'\0', '\1', '\3', '\7'}) {
+    std::string text;
+    for (uint64_t nonce = 1; nonce <= 4; ++nonce) {
+      const wire::ClockDatagramBytes bytes = (*sealer)->Seal({.session_id = 1, .nonce = nonce});
+      text += {known, '\5', static_cast<char>(bytes.size())};
+      text.append(bytes.begin(), bytes.end());
+    }
+    seeds->Write("clock", std::to_string(known), text);
+  }
+}
+
 void WriteConfig(Seeds* seeds) {
   seeds->Write("config", "endpoints",
                "\1endpoints:\n  - address: 10.0.1.5\n    pod: ingress-1\n    namespace: voice\n"
@@ -259,6 +277,7 @@ int main(int argc, char** argv) {
   WriteRtp(&seeds);
   WriteWire(&seeds);
   WriteSession(&seeds);
+  WriteClock(&seeds);
   WriteConfig(&seeds);
   WriteReplay(&seeds);
   return 0;

@@ -15,9 +15,8 @@ namespace {
 
 constexpr double kLeastCoverage = 0.99;
 constexpr double kMostMedianErrorUs = 50;
-// Between two nodes the live figure also holds the estimate of their clocks: 30 to 61 us measured on
-// a quiet machine. 50 is what it should be once that estimate is better; inside a pod it holds.
-constexpr double kMostClockErrorUs = 150;
+// Between two nodes the live figure also holds the estimate of their clocks.
+constexpr double kMostClockErrorUs = 50;
 // Percentiles of answers come from steps of under 1 %.
 constexpr double kStep = 0.01;
 // Share of a hop's links that only one of live and replay tells: what a full machine drops.

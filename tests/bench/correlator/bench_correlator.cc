@@ -56,7 +56,7 @@ class Chain : public ObservationSink {
         sample.set_correlator_receive_time_ns(sent_ns + 50'000);
         sample.set_correlator_send_time_ns(sent_ns + 60'000);
         sample.set_probe_receive_time_ns(sent_ns + 110'000);
-        nodes_.TakeClockSample(attachments_.back(), sample);
+        nodes_.TakeClockSample(attachments_.back(), sample, ClockSource::kDatagrams);
       }
     }
   }

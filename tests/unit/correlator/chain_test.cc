@@ -94,7 +94,7 @@ class Chain : public ObservationSink {
       sample.set_correlator_receive_time_ns(sent_ns + up_ns);
       sample.set_correlator_send_time_ns(sent_ns + up_ns);
       sample.set_probe_receive_time_ns(clock.NowNs() - probe.offset_ns);
-      nodes.TakeClockSample(probe.attachment, sample);
+      nodes.TakeClockSample(probe.attachment, sample, ClockSource::kStream);
     }
   }
 

@@ -20,6 +20,8 @@ TEST_CASE("every number has its sample") {
   snapshot.queue.drops = {{"probe_buffer_full", 9}, {"ring_full", 1}};
   snapshot.uplink.connected = true;
   snapshot.clock.last_round_trip_ns = 250'000;
+  snapshot.datagrams = {.requests = 7, .completed = 5, .unanswered = 2, .works = true};
+  snapshot.datagrams.last_round_trip_ns = 5'000;
   const std::string page = RenderProbeMetrics(snapshot);
   CHECK_THAT(page, Contains("audio_latency_probe_packets_total 100\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_interfaces 2\n"));
@@ -31,6 +33,11 @@ TEST_CASE("every number has its sample") {
   CHECK_THAT(page, Contains("audio_latency_probe_batches_resent_total 3\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_correlator_connected 1\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_clock_round_trip_seconds 0.00025\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_works 1\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_requests_total 7\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_exchanges_total 5\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_unanswered_total 2\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_round_trip_seconds 5e-06\n"));
   CHECK_THAT(page, Contains("attach_method=\"tcx\""));
   CHECK_THAT(page, Contains("audio_latency_probe_packets_hidden{interface=\"eth0\",direction="
                             "\"egress\",hidden_by=\"tcx program 7\"} 1\n"));

@@ -66,7 +66,7 @@ class Bench {
     options.longest_retry = std::chrono::milliseconds(100);
     options.retry_after_refusal = std::chrono::milliseconds(100);
     options.patience = std::chrono::milliseconds(1'000);
-    return Uplink::Start(options, &queue, &clock_exchange, monotonic, &logger);
+    return Uplink::Start(options, &queue, &clock_exchange, datagrams.get(), monotonic, &logger);
   }
 
   // One batch with an event in each of two flows.
@@ -78,12 +78,15 @@ class Bench {
     batcher.Flush();
   }
 
+  RealtimeClock realtime;
   MonotonicClock monotonic;
   InterfaceDirectory directory;
   NoCounters counters;
   BatchQueue queue{BatchQueue::Limits{}};
   ClockExchange clock_exchange{monotonic};
   ListLogger logger;
+  std::unique_ptr<DatagramExchange> datagrams =
+      DatagramExchange::Create({.realtime = realtime, .monotonic = monotonic, .logger = &logger});
   Batcher batcher;
 };
 
