@@ -20,7 +20,10 @@ TEST_CASE("every number has its sample") {
   snapshot.queue.drops = {{"probe_buffer_full", 9}, {"ring_full", 1}};
   snapshot.uplink.connected = true;
   snapshot.clock.last_round_trip_ns = 250'000;
-  snapshot.datagrams = {.requests = 7, .completed = 5, .unanswered = 2, .works = true};
+  snapshot.datagrams.requests = 7;
+  snapshot.datagrams.completed = 5;
+  snapshot.datagrams.unanswered = 2;
+  snapshot.datagrams.works = true;
   snapshot.datagrams.last_round_trip_ns = 5'000;
   const std::string page = RenderProbeMetrics(snapshot);
   CHECK_THAT(page, Contains("audio_latency_probe_packets_total 100\n"));

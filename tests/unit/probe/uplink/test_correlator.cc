@@ -103,6 +103,9 @@ grpc::Status TestCorrelator::Serve(grpc::ServerContext* context, ServerStream* s
       changed_.notify_all();
       continue;
     }
+    if (!request.has_event_batch()) {
+      continue;
+    }
     Take(request.event_batch(), &defined);
     if (++batches == break_after) {
       context->TryCancel();
