@@ -12,7 +12,9 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/config/config.h"
@@ -31,8 +33,11 @@
 #include "probe/capture/hiding_watch.h"
 #include "probe/capture/interface_watcher.h"
 #include "probe/capture/ring_reader.h"
+#include "probe/check/check_command.h"
 #include "probe/config/probe_config.h"
 #include "probe/metrics/status_page.h"
+#include "probe/privilege/capabilities.h"
+#include "probe/privilege/kept_capabilities.h"
 #include "probe/uplink/batcher.h"
 #include "probe/uplink/uplink.h"
 
@@ -62,12 +67,28 @@ v1::Hello MakeHello(const ProbeConfig& config) {
   return hello;
 }
 
+// What only loading needs rights for is done here, and then these rights are given up, by the only
+// thread that there is.
+absl::StatusOr<std::unique_ptr<CaptureProgram>> LoadAndDropRights(const ProbeConfig& config,
+                                                                  Logger* logger) {
+  ASSIGN_OR_RETURN(std::unique_ptr<CaptureProgram> program, CaptureProgram::Load(config));
+  ASSIGN_OR_RETURN(const std::unique_ptr<LinkMonitor> monitor, LinkMonitor::Open());
+  ASSIGN_OR_RETURN(const std::vector<Link> links, monitor->List());
+  if (InterfaceRule(config.interfaces).MayMatch(CAPTURE_LINK_IP, links)) {
+    program->LoadIpInBackground();
+  }
+  const uint64_t kept = KeptCapabilities(program.get(), config.metrics_port);
+  RETURN_IF_ERROR(DropCapabilitiesTo(kept));
+  logger->Info("capabilities_dropped", "Programs are loaded; other capabilities are given up",
+               {{"kept", CapabilityNames(kept)}});
+  return program;
+}
+
 // Runs until `shutdown`. What is destroyed last is declared first.
-absl::Status Run(const ProbeConfig& config, const Clock& realtime, const Clock& monotonic,
-                 Shutdown* shutdown, Logger* logger) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<CaptureProgram> program, CaptureProgram::Load(config));
+absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock& realtime,
+                 const Clock& monotonic, Shutdown* shutdown, Logger* logger) {
   ASSIGN_OR_RETURN(std::unique_ptr<Attacher> attacher,
-                   MakeAttacher(config.tc_attach, config.tcx_order, program.get()));
+                   MakeAttacher(config.tc_attach, config.tcx_order, program));
   ASSIGN_OR_RETURN(std::unique_ptr<LinkMonitor> monitor, LinkMonitor::Open());
   InterfaceDirectory directory;
   BatchQueue queue(BatchQueue::Limits{});
@@ -77,7 +98,7 @@ absl::Status Run(const ProbeConfig& config, const Clock& realtime, const Clock& 
   Batcher::Options batcher_options;
   batcher_options.max_flows = config.max_flows;
   batcher_options.flow_timeout_ns = config.flow_timeout_ns;
-  Batcher batcher(batcher_options, {&directory, program.get(), &queue, &monotonic, logger});
+  Batcher batcher(batcher_options, {&directory, program, &queue, &monotonic, logger});
   EventLog event_log(config.node_name, &directory, logger, &batcher);
   EventSink* const sink =
       logger->IsOn(LogLevel::kTrace) ? static_cast<EventSink*>(&event_log) : &batcher;
@@ -93,7 +114,7 @@ absl::Status Run(const ProbeConfig& config, const Clock& realtime, const Clock& 
       Uplink::Start(uplink_options, &queue, &clock_exchange, datagrams.get(), monotonic, logger);
 
   const std::unique_ptr<HidingWatch> hiding_watch =
-      HidingWatch::Start({&directory, program.get(), logger});
+      HidingWatch::Start({&directory, program, logger});
 
   const auto take_snapshot = [&] {
     return ProbeSnapshot{program->Read(),         reader->statistics(), batcher.statistics(),
@@ -137,6 +158,9 @@ void SilenceGrpc() {
 }
 
 int Main(std::span<const char* const> arguments) {
+  if (!arguments.empty() && std::string_view(arguments[0]) == "check") {
+    return RunCheckCommand(arguments.subspan(1), ProcessEnvironment(), HostName());
+  }
   const auto fail = [](const absl::Status& status) {
     std::fputs(fmt::format("audio-latency-probe: {}\n", Message(status)).c_str(), stderr);
     return EXIT_FAILURE;
@@ -149,17 +173,22 @@ int Main(std::span<const char* const> arguments) {
   if (!config->has_value()) {
     return EXIT_SUCCESS;
   }
-  absl::StatusOr<std::unique_ptr<Shutdown>> shutdown = Shutdown::Install();
-  if (!shutdown.ok()) {
-    return fail(shutdown.status());
-  }
   const RealtimeClock realtime;
   const MonotonicClock monotonic;
   const std::unique_ptr<Logger> logger = MakeJsonLogger((*config)->log_level, realtime);
   SendLibbpfLogTo(logger.get());
   SilenceGrpc();
   LogStartup("audio-latency-probe", (*config)->effective, (*config)->warnings, logger.get());
-  const absl::Status status = Run(**config, realtime, monotonic, shutdown->get(), logger.get());
+  const auto program = LoadAndDropRights(**config, logger.get());
+  if (!program.ok()) {
+    return fail(program.status());
+  }
+  absl::StatusOr<std::unique_ptr<Shutdown>> shutdown = Shutdown::Install();
+  if (!shutdown.ok()) {
+    return fail(shutdown.status());
+  }
+  const absl::Status status =
+      Run(**config, program->get(), realtime, monotonic, shutdown->get(), logger.get());
   return status.ok() ? EXIT_SUCCESS : fail(status);
 }
 

@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -112,6 +115,12 @@ class LoadedCaptureProgram final : public CaptureProgram {
   explicit LoadedCaptureProgram(const ProbeConfig& config)
       : config_(config), cpus_(std::max(1, libbpf_num_possible_cpus())) {}
 
+  ~LoadedCaptureProgram() override {
+    if (ip_loader_.joinable()) {
+      ip_loader_.join();
+    }
+  }
+
   absl::Status Load() {
     ASSIGN_OR_RETURN(ethernet_, OpenSkeleton(config_, CAPTURE_LINK_ETHERNET));
     RETURN_IF_ERROR(LoadSkeleton(ethernet_));
@@ -127,15 +136,30 @@ class LoadedCaptureProgram final : public CaptureProgram {
       return ProgramFds{bpf_program__fd(ethernet_->progs.capture_ingress),
                         bpf_program__fd(ethernet_->progs.capture_egress)};
     }
-    const std::lock_guard lock(ip_mutex_);
-    if (ip_ == nullptr) {
-      ASSIGN_OR_RETURN(Skeleton loading, OpenSkeleton(config_, CAPTURE_LINK_IP));
-      RETURN_IF_ERROR(ShareMaps(loading.get()));
-      RETURN_IF_ERROR(LoadSkeleton(loading));
-      ip_ = std::move(loading);
+    {
+      const std::lock_guard lock(ip_loader_mutex_);
+      if (ip_loader_.joinable()) {
+        ip_loader_.join();
+      }
+      if (!ip_loader_status_.has_value()) {
+        ip_loader_status_ = LoadIp();
+      }
+      RETURN_IF_ERROR(*ip_loader_status_);
     }
+    const std::lock_guard lock(ip_mutex_);
     return ProgramFds{bpf_program__fd(ip_->progs.capture_ingress_ip),
                       bpf_program__fd(ip_->progs.capture_egress_ip)};
+  }
+
+  void LoadIpInBackground() override {
+    // A signal is for the threads that know what to do with it.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    // A failure shows, and is told, when an interface needs the programs.
+    ip_loader_ = std::thread([this] { ip_loader_status_ = LoadIp(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   int ring_fd() const override { return bpf_map__fd(ethernet_->maps.events); }
@@ -176,6 +200,15 @@ class LoadedCaptureProgram final : public CaptureProgram {
   }
 
  private:
+  absl::Status LoadIp() {
+    ASSIGN_OR_RETURN(Skeleton loading, OpenSkeleton(config_, CAPTURE_LINK_IP));
+    RETURN_IF_ERROR(ShareMaps(loading.get()));
+    RETURN_IF_ERROR(LoadSkeleton(loading));
+    const std::lock_guard lock(ip_mutex_);
+    ip_ = std::move(loading);
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<uint64_t> SumOverCpus(const bpf_map* map, uint32_t key) const {
     std::vector<uint64_t> per_cpu(cpus_);
     if (bpf_map_lookup_elem(bpf_map__fd(map), &key, per_cpu.data()) != 0) {
@@ -215,6 +248,10 @@ class LoadedCaptureProgram final : public CaptureProgram {
   const size_t cpus_;
   // Owns the maps.
   Skeleton ethernet_;
+  std::mutex ip_loader_mutex_;
+  std::thread ip_loader_;
+  // What became of loading; nothing before it was tried. The loader's until it has been joined.
+  std::optional<absl::Status> ip_loader_status_;
   mutable std::mutex ip_mutex_;
   // Null until it is asked for.
   Skeleton ip_;

@@ -23,6 +23,9 @@ class CaptureProgram : public CounterSource, public CapturePrograms, public Seen
   // missing (capability, kernel, BTF) and what to do.
   static absl::StatusOr<std::unique_ptr<CaptureProgram>> Load(const ProbeConfig& config);
 
+  // Begins to load the pair for bare IP in a thread of its own, which has the rights that the
+  // caller has now; For waits for it. Called at most once, before other threads use this.
+  virtual void LoadIpInBackground() = 0;
   virtual int ring_fd() const = 0;
   // As Read, which takes what cannot be read for 0. PERMISSION_DENIED when this thread lacks a
   // capability for that.

@@ -88,6 +88,15 @@ bool InterfaceRule::Matches(const Link& link) const {
   });
 }
 
+bool InterfaceRule::MayMatch(capture_link_layer link_layer, std::span<const Link> links) const {
+  return std::any_of(
+             patterns_.begin(), patterns_.end(),
+             [](const std::string& pattern) { return pattern == kAuto || IsGlob(pattern); }) ||
+         std::any_of(links.begin(), links.end(), [&](const Link& link) {
+           return Matches(link) && LinkLayerOf(link) == link_layer;
+         });
+}
+
 absl::Status InterfaceRule::CheckNamed(std::span<const Link> links) const {
   for (const std::string& pattern : patterns_) {
     if (pattern == kAuto || IsGlob(pattern)) {

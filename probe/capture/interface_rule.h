@@ -31,6 +31,10 @@ class InterfaceRule {
 
   bool Matches(const Link& link) const;
 
+  // True when a device of this link layer is among those that match now, or may come later: what
+  // is not named can be of any kind.
+  bool MayMatch(capture_link_layer link_layer, std::span<const Link> links) const;
+
   // NOT_FOUND when a name is asked for that `links` does not have; it lists those that exist. Globs
   // and auto may match later, so they are never missing. FAILED_PRECONDITION when packets of a link
   // that is named cannot be read.

@@ -19,7 +19,6 @@
 namespace audio_latency::probe {
 namespace {
 
-constexpr std::string_view kNeededRelease = "5.15";
 constexpr std::pair<int, int> kNeededVersion = {5, 15};
 
 // Newer than the oldest headers that this compiles with.
@@ -61,6 +60,11 @@ KernelFacts ReadKernelFacts() {
   return facts;
 }
 
+bool IsKernelNewEnough(std::string_view release) {
+  const std::pair<int, int> version = ParseRelease(release);
+  return version == std::pair<int, int>(0, 0) || version >= kNeededVersion;
+}
+
 std::string MissingCapabilities(uint64_t effective_capabilities) {
   std::vector<std::string_view> missing;
   const bool is_admin = Has(effective_capabilities, CAP_SYS_ADMIN);
@@ -84,12 +88,11 @@ absl::Status DescribeLoadFailure(int error, const KernelFacts& facts) {
         "and CAP_PERFMON",
         missing));
   }
-  const std::pair<int, int> version = ParseRelease(facts.release);
-  if (version != std::pair<int, int>(0, 0) && version < kNeededVersion) {
+  if (!IsKernelNewEnough(facts.release)) {
     return absl::FailedPreconditionError(
         fmt::format("cannot load the capture programs: this kernel is {}; Linux {} or later is "
                     "needed",
-                    facts.release, kNeededRelease));
+                    facts.release, kNeededKernelRelease));
   }
   // libbpf says ESRCH when it looked for the kernel's BTF in vain.
   if (!facts.has_btf && (error == ESRCH || error == ENOENT || error == EINVAL)) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -24,6 +25,11 @@ struct KernelFacts {
 
 // Of this process and this kernel.
 KernelFacts ReadKernelFacts();
+
+// The oldest kernel that has all that the programs need.
+inline constexpr std::string_view kNeededKernelRelease = "5.15";
+// `release` as uname tells it; what is no release is taken for new enough.
+bool IsKernelNewEnough(std::string_view release);
 
 // "CAP_BPF, CAP_PERFMON": what of CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON is missing; empty when
 // nothing is. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.

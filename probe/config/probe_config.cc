@@ -136,8 +136,11 @@ absl::StatusOr<std::optional<ProbeConfig>> ParseProbeConfig(
   ProbeConfig config;
   RawOptions raw;
   config.node_name = host_name;
-  ConfigParser parser("audio-latency-probe",
-                      "Signs the audio that passes this node and tells the correlator.");
+  ConfigParser parser(
+      "audio-latency-probe",
+      "Signs the audio that passes this node and tells the correlator. "
+      "`audio-latency-probe check [-o json]` says what this kernel and these rights "
+      "allow.");
   DeclareCapture(&parser, &raw, &config);
   DeclareSignature(&parser, &raw, &config);
   DeclareRest(&parser, &raw, &config);

@@ -2,17 +2,13 @@
 
 #include <fmt/format.h>
 #include <linux/bpf.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <chrono>
-#include <random>
 #include <string>
 #include <thread>
 
 #include "tests/e2e/lone_probe.h"
-#include "tests/lab/audio/rtp_packet.h"
-#include "tests/lab/audio/socket.h"
+#include "tests/e2e/rtp_sender.h"
 #include "tests/lab/lab_test.h"
 #include "tests/lab/scratch_folder.h"
 
@@ -21,49 +17,9 @@ namespace {
 
 constexpr uint16_t kPort = 5004;
 constexpr int kPacketsOfStream = 5;
-constexpr size_t kPayloadBytes = 160;
 constexpr char kFlows[] = "audio_latency_probe_flows";
 constexpr char kFlowLimit[] = "audio_latency_probe_dropped_total{cause=\"flow_limit\"}";
 constexpr char kRingFull[] = "audio_latency_probe_dropped_total{cause=\"ring_full\"}";
-
-// Sends RTP to this network's own loopback interface, where the probe sees it leave and arrive.
-class Sender {
- public:
-  explicit Sender(const NetworkNamespace& network) : network_(network) {
-    Require(network.RunInside([this]() -> absl::Status {
-      ASSIGN_OR_RETURN(receiver_, BindUdp(kPort));
-      ASSIGN_OR_RETURN(sender_, BindUdp(0));
-      return absl::OkStatus();
-    }));
-  }
-
-  // One packet of each of `streams` streams after the other, `packets` times.
-  void Send(uint32_t streams, int packets, uint32_t first_ssrc = 1000) {
-    const sockaddr_in6 to = Require(ParseSocketAddress(fmt::format("127.0.0.1:{}", kPort)));
-    for (int i = 0; i < packets; ++i) {
-      for (uint32_t stream = 0; stream < streams; ++stream) {
-        RtpPacket packet;
-        packet.sequence = sequence_;
-        packet.ssrc = first_ssrc + stream;
-        for (size_t byte = 0; byte < kPayloadBytes; ++byte) {
-          packet.payload.push_back(static_cast<char>(random_()));
-        }
-        const std::string bytes = EncodeRtp(packet);
-        REQUIRE(sendto(sender_.get(), bytes.data(), bytes.size(), 0,
-                       reinterpret_cast<const sockaddr*>(&to),
-                       sizeof(to)) == static_cast<ssize_t>(bytes.size()));
-      }
-      ++sequence_;
-    }
-  }
-
- private:
-  const NetworkNamespace& network_;
-  FileDescriptor receiver_;
-  FileDescriptor sender_;
-  uint16_t sequence_ = 0;
-  std::mt19937 random_{1};
-};
 
 template <typename Condition>
 bool Eventually(const Condition& condition) {
@@ -83,17 +39,17 @@ std::map<std::string, std::string> OptionsWith(const std::string& name, const st
 TEST_CASE("MAX_FLOWS bounds the flows that are followed, and what is beyond is counted") {
   const ScratchFolder folder;
   const NetworkNamespace network = Require(NetworkNamespace::Create());
-  Sender sender(network);
+  RtpSender sender = Require(RtpSender::Open(network, kPort));
   const auto probe = Require(
       LoneProbe::Start(network, OptionsWith("MAX_FLOWS", "100"), folder.path() + "/probe.log"));
   CHECK(probe->MapRoom(BPF_MAP_TYPE_LRU_HASH) == 100);
   // Each is seen twice: leaving and arriving.
-  sender.Send(20, kPacketsOfStream);
+  Require(sender.Send(20, kPacketsOfStream));
   CHECK(Eventually([&] { return Require(probe->Metric(kFlows)) == 40; }));
   CHECK(Require(probe->Metric(kFlowLimit)) == 0);
   // More, a few at a time: the kernel's table holds no more either.
   for (uint32_t round = 1; round <= 10; ++round) {
-    sender.Send(20, kPacketsOfStream, 1000 + 20 * round);
+    Require(sender.Send(20, kPacketsOfStream, 1000 + 20 * round));
   }
   CHECK(Eventually([&] { return Require(probe->Metric(kFlowLimit)) > 0; }));
   CHECK(Eventually([&] { return Require(probe->Metric(kFlows)) == 100; }));
@@ -102,20 +58,20 @@ TEST_CASE("MAX_FLOWS bounds the flows that are followed, and what is beyond is c
 TEST_CASE("FLOW_TIMEOUT_MS forgets flows that are silent for so long, and only these") {
   const ScratchFolder folder;
   const NetworkNamespace network = Require(NetworkNamespace::Create());
-  Sender sender(network);
+  RtpSender sender = Require(RtpSender::Open(network, kPort));
   const auto probe = Require(LoneProbe::Start(network, OptionsWith("FLOW_TIMEOUT_MS", "1500"),
                                               folder.path() + "/probe.log"));
-  sender.Send(10, kPacketsOfStream);
+  Require(sender.Send(10, kPacketsOfStream));
   CHECK(Eventually([&] { return Require(probe->Metric(kFlows)) == 20; }));
   // The first stream goes on.
   const auto begin = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(800)) {
-    sender.Send(1, 1);
+    Require(sender.Send(1, 1));
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   CHECK(Require(probe->Metric(kFlows)) == 20);
   while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(3000)) {
-    sender.Send(1, 1);
+    Require(sender.Send(1, 1));
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   CHECK(Require(probe->Metric(kFlows)) == 2);
@@ -129,18 +85,18 @@ TEST_CASE("PERF_BUFFER_SIZE is the room for events until they are read") {
   constexpr int kBurst = 40;
   const ScratchFolder folder;
   const NetworkNamespace network = Require(NetworkNamespace::Create());
-  Sender sender(network);
+  RtpSender sender = Require(RtpSender::Open(network, kPort));
   {
     const auto probe = Require(LoneProbe::Start(network, OptionsWith("PERF_BUFFER_SIZE", "1"),
                                                 folder.path() + "/small.log"));
     CHECK(probe->MapRoom(BPF_MAP_TYPE_RINGBUF) == kPageBytes);
-    sender.Send(kStreams, kBurst);
+    Require(sender.Send(kStreams, kBurst));
     CHECK(Require(probe->Metric(kRingFull)) > 0);
   }
   const auto probe = Require(LoneProbe::Start(network, OptionsWith("PERF_BUFFER_SIZE", "1024"),
                                               folder.path() + "/large.log"));
   CHECK(probe->MapRoom(BPF_MAP_TYPE_RINGBUF) == 1024 * kPageBytes);
-  sender.Send(kStreams, kBurst);
+  Require(sender.Send(kStreams, kBurst));
   CHECK(Eventually([&] {
     return Require(probe->Metric("audio_latency_probe_events_read_total")) >
            2 * kStreams * (kBurst - 2);

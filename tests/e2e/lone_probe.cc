@@ -36,9 +36,10 @@ absl::StatusOr<std::string> Fetch(const NetworkNamespace& network, const std::st
 
 absl::StatusOr<std::unique_ptr<LoneProbe>> LoneProbe::Start(
     const NetworkNamespace& network, std::map<std::string, std::string> environment,
-    const std::string& log_path) {
+    const std::string& log_path, std::vector<std::string> wrapper) {
   ProcessOptions options;
-  options.arguments = {BuiltProgram("audio-latency-probe")};
+  options.arguments = std::move(wrapper);
+  options.arguments.push_back(BuiltProgram("audio-latency-probe"));
   options.environment = std::move(environment);
   options.environment["METRICS_PORT"] = kProbeMetricsPort;
   options.network = &network;

@@ -3,10 +3,14 @@
 #ifndef TESTS_E2E_LONE_PROBE_H_
 #define TESTS_E2E_LONE_PROBE_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "tests/lab/network_namespace.h"
@@ -18,10 +22,15 @@ namespace audio_latency::lab {
 class LoneProbe {
  public:
   // Returns when it captures. `environment`: its options; `log_path`: where its lines go. `network`
-  // must outlive the probe.
+  // must outlive the probe. `wrapper`: a program that becomes the probe (setpriv …), and its
+  // arguments.
   static absl::StatusOr<std::unique_ptr<LoneProbe>> Start(
       const NetworkNamespace& network, std::map<std::string, std::string> environment,
-      const std::string& log_path);
+      const std::string& log_path, std::vector<std::string> wrapper = {});
+
+  pid_t pid() const { return process_.pid(); }
+  // Until it has ended, for at most 10 seconds; its exit status.
+  std::optional<int> Wait() { return process_.Wait(10'000); }
 
   // A number of its /metrics page, such as `audio_latency_probe_flows` or
   // `audio_latency_probe_dropped_total{cause="ring_full"}`. NOT_FOUND when the page lacks it.

@@ -19,6 +19,15 @@ KernelFacts Facts(const std::string& release, bool has_btf, uint64_t capabilitie
   return {release, has_btf, capabilities, false};
 }
 
+TEST_CASE("releases are compared by their numbers") {
+  CHECK(IsKernelNewEnough("5.15.0-91-generic"));
+  CHECK(IsKernelNewEnough("6.1"));
+  CHECK(IsKernelNewEnough("10.0.0"));
+  CHECK(IsKernelNewEnough("custom"));
+  CHECK_FALSE(IsKernelNewEnough("5.9.16"));
+  CHECK_FALSE(IsKernelNewEnough("4.18.0-553.el8"));
+}
+
 TEST_CASE("missing capabilities are named") {
   CHECK(MissingCapabilities(kAll).empty());
   CHECK(MissingCapabilities(kNetAdmin | kSysAdmin).empty());
