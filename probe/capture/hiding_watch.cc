@@ -113,7 +113,7 @@ void HidingWatch::Judge(const Interface& link, capture_direction direction,
       "packets_hidden",
       by == kUnknown
           ? fmt::format("No packet of {} ({}) comes to the probe, and no program is in front of "
-                        "it; look at flows that the hardware forwards on its own",
+                        "it; look at flows that hardware or XDP forwards on its own",
                         link.name, DirectionName(direction))
           : fmt::format("Packets of {} ({}) are hidden from the probe by {} in front of it; "
                         "TC_ATTACH=tcx with TCX_ORDER=head puts the probe ahead of all but XDP",

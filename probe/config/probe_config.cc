@@ -159,6 +159,11 @@ absl::StatusOr<std::optional<ProbeConfig>> ParseProbeConfig(
                     "the correlator listen on another port to measure audio there",
                     config.correlator_port));
   }
+  if (config.tc_attach == TcAttach::kClsact && config.tcx_order != TcxOrder::kHead) {
+    config.warnings.push_back(
+        "TCX_ORDER is tail, which says nothing where TC_ATTACH is clsact: its filters come behind "
+        "all tcx programs");
+  }
   config.effective = parser.Effective();
   return std::optional<ProbeConfig>(std::move(config));
 }

@@ -45,6 +45,14 @@ TEST_CASE("the defaults are the documented ones") {
   CHECK(config.log_level == LogLevel::kInfo);
 }
 
+TEST_CASE("an order among tcx programs is doubtful without tcx") {
+  CHECK(MustParse({{"TC_ATTACH", "tcx"}, {"TCX_ORDER", "tail"}}).warnings.empty());
+  CHECK(MustParse({{"TC_ATTACH", "clsact"}}).warnings.empty());
+  const ProbeConfig config = MustParse({{"TC_ATTACH", "clsact"}, {"TCX_ORDER", "tail"}});
+  REQUIRE(config.warnings.size() == 1);
+  CHECK_THAT(config.warnings[0], Catch::Contains("TCX_ORDER") && Catch::Contains("TC_ATTACH"));
+}
+
 TEST_CASE("every option arrives") {
   const ProbeConfig config = MustParse({{"INTERFACE", "eth0,veth*"},
                                         {"TC_ATTACH", "clsact"},
