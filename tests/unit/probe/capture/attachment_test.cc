@@ -62,6 +62,45 @@ void CheckSeesPacketsUntilDetached(Attacher* attacher, const CaptureProgram& pro
   CHECK(PacketsSeen(program) == attached);
 }
 
+TEST_CASE("programs for bare IP are loaded when they are asked for, and share everything") {
+  const bool in_background = GENERATE(true, false);
+  InNewNetworkNamespace([in_background] {
+    const auto program = LoadProgram();
+    CHECK(program->ProgramIds().size() == 2);
+    if (in_background) {
+      program->LoadIpInBackground();
+    }
+    const auto ip = program->For(CAPTURE_LINK_IP);
+    REQUIRE(ip.ok());
+    CHECK(program->ProgramIds().size() == 4);
+    CHECK(program->For(CAPTURE_LINK_IP)->ingress == ip->ingress);
+    CHECK(program->For(CAPTURE_LINK_ETHERNET)->ingress != ip->ingress);
+    RunCommand("ip tuntap add mode tun name tun0");
+    RunCommand("ip addr add 10.9.0.1/24 dev tun0");
+    RunCommand("ip link set tun0 up");
+    const auto attacher = *MakeAttacher(TcAttach::kAuto, TcxOrder::kHead, program.get());
+    const auto attachment = attacher->Attach(if_nametoindex("tun0"), "tun0", CAPTURE_LINK_IP);
+    CHECK(attachment.ok());
+  });
+}
+
+TEST_CASE("bytes are counted by interface and direction") {
+  InNewNetworkNamespace([] {
+    const auto program = LoadProgram();
+    const auto attacher = *MakeAttacher(TcAttach::kAuto, TcxOrder::kHead, program.get());
+    const uint32_t index = if_nametoindex("lo");
+    const auto attachment = attacher->Attach(index, "lo", CAPTURE_LINK_ETHERNET);
+    REQUIRE(attachment.ok());
+    SendOverLoopback();
+    // 100 bytes behind Ethernet, IPv4 and UDP; the ICMP answer comes on top.
+    constexpr uint64_t kDatagram = 142;
+    CHECK(program->BytesSeen(index, CAPTURE_DIRECTION_EGRESS) >= kDatagram);
+    CHECK(program->BytesSeen(index, CAPTURE_DIRECTION_INGRESS) >= kDatagram);
+    CHECK(program->BytesSeen(index, CAPTURE_DIRECTION_INGRESS) < 4 * kDatagram);
+    CHECK(program->BytesSeen(index + 1, CAPTURE_DIRECTION_INGRESS) == 0);
+  });
+}
+
 TEST_CASE("tcx sees packets of both directions until it is detached") {
   InNewNetworkNamespace([] {
     const auto program = LoadProgram();

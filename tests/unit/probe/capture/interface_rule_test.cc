@@ -35,6 +35,17 @@ Link WithDefaultRoute(Link link) {
   return link;
 }
 
+TEST_CASE("a device of a link layer may be meant by globs and auto, by names only if it is one") {
+  Link tunnel = MakeLink("tun0", "tun");
+  tunnel.hardware_type = ARPHRD_NONE;
+  const std::vector<Link> links = {MakeLink("ens5"), tunnel};
+  CHECK(InterfaceRule({"auto"}).MayMatch(CAPTURE_LINK_IP, links));
+  CHECK(InterfaceRule({"ens5", "wg*"}).MayMatch(CAPTURE_LINK_IP, links));
+  CHECK(InterfaceRule({"ens5", "tun0"}).MayMatch(CAPTURE_LINK_IP, links));
+  CHECK_FALSE(InterfaceRule({"ens5"}).MayMatch(CAPTURE_LINK_IP, links));
+  CHECK_FALSE(InterfaceRule({"tun0"}).MayMatch(CAPTURE_LINK_ETHERNET, links));
+}
+
 TEST_CASE("roles of interfaces") {
   CHECK(RoleOf(PodVeth("veth12ab")) == InterfaceRole::kContainer);
   CHECK(RoleOf(PodVeth("cali0123")) == InterfaceRole::kContainer);
