@@ -2,7 +2,6 @@
 // The only place that knows all stages.
 
 #include <grpc/support/log.h>
-#include <grpcpp/grpcpp.h>
 
 #include <chrono>
 #include <cstdio>
@@ -21,9 +20,11 @@
 #include "common/config/config.h"
 #include "common/datagram/datagram_socket.h"
 #include "common/http/http_server.h"
+#include "common/logging/limited_logger.h"
 #include "common/logging/logger.h"
 #include "common/logging/startup.h"
 #include "common/metrics/metrics_text.h"
+#include "common/process/file_limit.h"
 #include "common/process/shutdown.h"
 #include "common/status/status_macros.h"
 #include "common/time/clock.h"
@@ -40,8 +41,10 @@
 #include "correlator/ingest/probe_service.h"
 #include "correlator/matching/matching_stage.h"
 #include "correlator/metrics/correlator_metrics.h"
+#include "correlator/metrics/server_metrics.h"
 #include "correlator/paths/path_stage.h"
 #include "correlator/query/latency_service.h"
+#include "correlator/server/grpc_server.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -50,8 +53,8 @@ namespace {
 
 // How long the end waits for calls that are under way.
 constexpr std::chrono::milliseconds kShutdownPatience(1'000);
-// Probes ask "are you there?" this often at most.
-constexpr int kLeastPingIntervalMs = 1'000;
+// Descriptors for what is no connection: files, the metrics page, pipes.
+constexpr uint64_t kOtherDescriptors = 128;
 
 std::string RandomInstance() {
   std::random_device random;
@@ -70,40 +73,13 @@ absl::StatusOr<std::unique_ptr<EndpointDirectory>> OpenDirectory(const Correlato
   return directory;
 }
 
-std::string WithPort(const std::string& address, int port) {
-  return address.find(':') == std::string::npos ? fmt::format("{}:{}", address, port)
-                                                : fmt::format("[{}]:{}", address, port);
-}
-
-struct GrpcServer {
-  std::unique_ptr<grpc::Server> server;
-  int port = 0;
-};
-
-absl::StatusOr<GrpcServer> StartGrpc(const CorrelatorConfig& config,
-                                     const std::vector<grpc::Service*>& services) {
-  EnableHealthAndReflection();
-  GrpcServer result;
-  const std::string address = WithPort(config.grpc_address, config.grpc_port);
-  grpc::ServerBuilder builder;
-  // Two correlators on one port would each get some of the probes.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kLeastPingIntervalMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &result.port);
-  for (grpc::Service* const service : services) {
-    builder.RegisterService(service);
-  }
-  result.server = builder.BuildAndStart();
-  if (result.server == nullptr || result.port == 0) {
-    return absl::UnavailableError(fmt::format(
-        "cannot listen on {} for gRPC: the port is taken or the address is not this machine's; "
-        "end the other program or set GRPC_PORT (and GRPC_ADDRESS)",
-        address));
-  }
-  return result;
+GrpcServerOptions ServerOptions(const CorrelatorConfig& config) {
+  return {.address = config.grpc_address,
+          .port = config.grpc_port,
+          .tls = config.tls,
+          .token_file = config.token_file,
+          .limits = config.connections,
+          .max_message_bytes = kTransportMaxMessageBytes};
 }
 
 // On the port of gRPC; null, and said so, where that is not to be had.
@@ -120,15 +96,26 @@ std::unique_ptr<DatagramSocket> OpenClockSocket(const CorrelatorConfig& config, 
   return nullptr;
 }
 
-std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics) {
+std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics, const GrpcServer* grpc) {
   const auto ok = [] { return HttpResponse{.body = "ok\n"}; };
   // The page is served only once all stages run, so that being there is being ready.
   return {{.path = "/healthz", .handler = ok},
           {.path = "/readyz", .handler = ok},
-          {.path = "/metrics", .handler = [metrics] {
+          {.path = "/metrics", .handler = [metrics, grpc] {
              return HttpResponse{.content_type = std::string(kMetricsContentType),
-                                 .body = metrics->Text()};
+                                 .body = metrics->Text() + ServerMetricsText(grpc->statistics())};
            }}};
+}
+
+// Every connection is a file.
+void MakeRoomForConnections(const CorrelatorConfig& config, Logger* logger) {
+  if (const uint64_t limit = RaiseFileLimit();
+      limit < config.connections.max_connections + kOtherDescriptors) {
+    logger->Warn("config_warning",
+                 fmt::format("{} files may be open (ulimit -n), which is too few for "
+                             "MAX_CONNECTIONS={}",
+                             limit, config.connections.max_connections));
+  }
 }
 
 // Runs until `shutdown`. What is destroyed last is declared first.
@@ -149,7 +136,9 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
   const std::unique_ptr<ClockStage> clocks = ClockStage::Create(
       monotonic, *matching, clock_errors, [] { return std::make_unique<LinearClockModel>(); });
   NodeTable nodes(flows.get(), clocks.get(), &realtime, &monotonic,
-                  {.max_probes = config.max_probes, .max_flows = config.max_flows});
+                  {.max_probes = config.max_probes,
+                   .max_flows = config.max_flows_per_probe,
+                   .max_events_per_second = config.max_events_per_second});
 
   const auto count_error = [&nodes](IngestError error) { nodes.CountError(error); };
   std::unique_ptr<DatagramSocket> clock_socket = OpenClockSocket(config, logger);
@@ -160,12 +149,15 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
       clock_socket == nullptr ? nullptr
                               : ClockServer::Start(std::move(clock_socket), &clock_sessions,
                                                    realtime, monotonic, count_error);
+  LimitedLogger probe_logger(logger, &monotonic);
   const auto probe_service =
-      MakeProbeService(&nodes, &monotonic,
+      MakeProbeService(&nodes, &realtime, &monotonic,
                        {.signature = config.signature,
                         .max_streams = 2 * config.max_probes,
                         .correlator_instance = RandomInstance(),
-                        .clock_sessions = clock_server == nullptr ? nullptr : &clock_sessions});
+                        .clock_sessions = clock_server == nullptr ? nullptr : &clock_sessions,
+                        .one_certificate_for_all_probes = config.one_certificate_for_all_probes,
+                        .logger = &probe_logger});
   const auto latency_service = MakeLatencyService({.paths = *paths,
                                                    .nodes = nodes,
                                                    .flows = *flows,
@@ -173,25 +165,26 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                                                    .realtime = realtime});
   const std::unique_ptr<CorrelatorMetrics> metrics =
       CorrelatorMetrics::Create(*paths, nodes, *matching, config.max_series);
-  ASSIGN_OR_RETURN(const GrpcServer grpc,
-                   StartGrpc(config, {probe_service.get(), latency_service.get()}));
-  absl::StatusOr<std::unique_ptr<HttpServer>> http =
-      HttpServer::Start(config.metrics_address, config.metrics_port, Routes(metrics.get()));
+  EnableHealthAndReflection();
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<GrpcServer> grpc,
+      GrpcServer::Start(ServerOptions(config), {probe_service.get(), latency_service.get()},
+                        realtime, monotonic, logger));
+  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
+      config.metrics_address, config.metrics_port, Routes(metrics.get(), grpc.get()));
   if (!http.ok()) {
-    grpc.server->Shutdown();
     return absl::Status(http.status().code(),
                         fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)", Message(http.status())));
   }
   logger->Info(
       "startup_complete", "Waiting for probes",
-      {{"grpc_port", grpc.port}, {"clock_port", clock_port}, {"metrics_port", (*http)->port()}});
+      {{"grpc_port", grpc->port()}, {"clock_port", clock_port}, {"metrics_port", (*http)->port()}});
 
   shutdown->Wait();
   logger->Info("shutdown", "Ending");
   http->reset();
   latency_service->StopWatchers();
-  grpc.server->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
-  grpc.server->Wait();
+  grpc->Shutdown(kShutdownPatience);
   const MatchingCounters counters = matching->Counters();
   logger->Info("shutdown_complete", "Ended",
                {{"observations", counters.observations}, {"matches", counters.matches}});
@@ -224,6 +217,7 @@ int Main(std::span<const char* const> arguments) {
   const RealtimeClock realtime;
   const std::unique_ptr<Logger> logger = MakeJsonLogger((*config)->log_level, realtime);
   LogStartup("audio-latency-correlator", (*config)->effective, (*config)->warnings, logger.get());
+  MakeRoomForConnections(**config, logger.get());
   const absl::Status status = Run(**config, realtime, shutdown->get(), logger.get());
   return status.ok() ? EXIT_SUCCESS : fail(status);
 }

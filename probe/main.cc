@@ -25,6 +25,7 @@
 #include "common/signature/signature_parameters.h"
 #include "common/status/status_macros.h"
 #include "common/time/clock.h"
+#include "common/tls/tls_store.h"
 #include "common/version/version.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
@@ -87,6 +88,11 @@ absl::StatusOr<std::unique_ptr<CaptureProgram>> LoadAndDropRights(const ProbeCon
 // Runs until `shutdown`. What is destroyed last is declared first.
 absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock& realtime,
                  const Clock& monotonic, Shutdown* shutdown, Logger* logger) {
+  // With the rights that are left: what cannot be read now could not be when it changes either.
+  std::unique_ptr<TlsStore> tls;
+  if (config.tls.use_tls()) {
+    ASSIGN_OR_RETURN(tls, TlsStore::Open(config.tls.files, realtime, logger));
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<Attacher> attacher,
                    MakeAttacher(config.tc_attach, config.tcx_order, program));
   ASSIGN_OR_RETURN(std::unique_ptr<LinkMonitor> monitor, LinkMonitor::Open());
@@ -109,6 +115,8 @@ absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock
       RingReader::Start(program->ring_fd(), config.ring_bytes, sink, monotonic, logger));
   UplinkOptions uplink_options;
   uplink_options.correlator_address = config.correlator_address;
+  uplink_options.tls = tls.get();
+  uplink_options.tls_server_name = config.tls_server_name;
   uplink_options.hello = MakeHello(config);
   const std::unique_ptr<Uplink> uplink =
       Uplink::Start(uplink_options, &queue, &clock_exchange, datagrams.get(), monotonic, logger);

@@ -2,27 +2,59 @@
 
 #include <fmt/format.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 
 #include <algorithm>
 #include <chrono>
+#include <sstream>
+#include <utility>
 
+#include "common/names/node_name.h"
 #include "common/status/status_macros.h"
+#include "common/tls/handshake_check.h"
 
 namespace audio_latency::correlator {
 namespace {
 
 constexpr std::chrono::seconds kDeadline{5};
 
-std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
+std::shared_ptr<grpc::Channel> MakeChannel(const Connection& connection,
+                                           const TlsMaterial* material) {
   grpc::ChannelArguments arguments;
   // A correlator is inside the cluster: http_proxy is for the world outside.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(-1);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+  if (material == nullptr) {
+    return grpc::CreateCustomChannel(connection.server, grpc::InsecureChannelCredentials(),
+                                     arguments);
+  }
+  if (!connection.server_name.empty()) {
+    arguments.SetSslTargetNameOverride(connection.server_name);
+  }
+  return grpc::CreateCustomChannel(
+      connection.server,
+      grpc::SslCredentials({.pem_root_certs = material->authorities_pem,
+                            .pem_private_key = material->key_pem,
+                            .pem_cert_chain = material->certificate_pem}),
+      arguments);
 }
 
-void SetDeadline(grpc::ClientContext* context) {
-  context->set_deadline(std::chrono::system_clock::now() + kDeadline);
+// The first line of a token file that is neither empty nor a comment.
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path));
+  std::istringstream lines(text);
+  for (std::string token; std::getline(lines, token);) {
+    token.erase(token.find_last_not_of(" \t\r") + 1);
+    if (!token.empty() && token.front() != '#') {
+      constexpr size_t kMaxTokenBytes = 4096;
+      if (!IsPlainText(token, kMaxTokenBytes)) {
+        return absl::FailedPreconditionError(fmt::format(
+            "{}: what it holds is no token: one is ASCII without control characters", path));
+      }
+      return token;
+    }
+  }
+  return absl::FailedPreconditionError(fmt::format("{}: it holds no token", path));
 }
 
 // gRPC tells the whole chain of what failed, outermost first: its end says it.
@@ -51,12 +83,37 @@ grpc::Status ReadAll(grpc::ClientContext* context, grpc::ClientReader<Response>*
 
 }  // namespace
 
-Client::Client(const std::string& server)
-    : server_(server), stub_(v1::LatencyService::NewStub(Connect(server))) {}
+absl::StatusOr<std::unique_ptr<Client>> Client::Open(const Connection& connection) {
+  std::optional<TlsMaterial> material;
+  if (!connection.tls.empty()) {
+    ASSIGN_OR_RETURN(material, LoadTlsMaterial(connection.tls));
+  }
+  std::string token;
+  if (!connection.token_file.empty()) {
+    ASSIGN_OR_RETURN(token, ReadToken(connection.token_file));
+  }
+  return std::unique_ptr<Client>(new Client(connection, std::move(material), std::move(token)));
+}
+
+Client::Client(const Connection& connection, std::optional<TlsMaterial> material, std::string token)
+    : connection_(connection),
+      material_(std::move(material)),
+      token_(std::move(token)),
+      stub_(v1::LatencyService::NewStub(
+          MakeChannel(connection_, material_.has_value() ? &*material_ : nullptr))) {}
+
+void Client::Prepare(bool has_deadline, grpc::ClientContext* context) const {
+  if (has_deadline) {
+    context->set_deadline(std::chrono::system_clock::now() + kDeadline);
+  }
+  if (!token_.empty()) {
+    context->AddMetadata("authorization", "Bearer " + token_);
+  }
+}
 
 absl::StatusOr<v1::ListPathsResponse> Client::ListPaths(const v1::ListPathsRequest& request) {
   grpc::ClientContext context;
-  SetDeadline(&context);
+  Prepare(/*has_deadline=*/true, &context);
   v1::ListPathsResponse response;
   RETURN_IF_ERROR(Explain(stub_->ListPaths(&context, request, &response)));
   return response;
@@ -64,7 +121,7 @@ absl::StatusOr<v1::ListPathsResponse> Client::ListPaths(const v1::ListPathsReque
 
 absl::StatusOr<v1::ListHopsResponse> Client::ListHops(const v1::ListHopsRequest& request) {
   grpc::ClientContext context;
-  SetDeadline(&context);
+  Prepare(/*has_deadline=*/true, &context);
   v1::ListHopsResponse response;
   RETURN_IF_ERROR(Explain(stub_->ListHops(&context, request, &response)));
   return response;
@@ -72,7 +129,7 @@ absl::StatusOr<v1::ListHopsResponse> Client::ListHops(const v1::ListHopsRequest&
 
 absl::StatusOr<v1::ListNodesResponse> Client::ListNodes() {
   grpc::ClientContext context;
-  SetDeadline(&context);
+  Prepare(/*has_deadline=*/true, &context);
   v1::ListNodesResponse response;
   RETURN_IF_ERROR(Explain(stub_->ListNodes(&context, {}, &response)));
   return response;
@@ -81,7 +138,7 @@ absl::StatusOr<v1::ListNodesResponse> Client::ListNodes() {
 absl::StatusOr<v1::TraceSignatureResponse> Client::TraceSignature(
     const v1::TraceSignatureRequest& request) {
   grpc::ClientContext context;
-  SetDeadline(&context);
+  Prepare(/*has_deadline=*/true, &context);
   v1::TraceSignatureResponse response;
   RETURN_IF_ERROR(Explain(stub_->TraceSignature(&context, request, &response)));
   return response;
@@ -92,6 +149,7 @@ absl::Status Client::WatchPaths(const v1::WatchPathsRequest& request,
   // A watch has no deadline: a call that has one tells first whether anybody answers.
   RETURN_IF_ERROR(ListNodes().status());
   grpc::ClientContext context;
+  Prepare(/*has_deadline=*/false, &context);
   const auto reader = stub_->WatchPaths(&context, request);
   return Explain(ReadAll(&context, reader.get(), take));
 }
@@ -100,8 +158,31 @@ absl::Status Client::WatchMatches(
     const std::function<bool(const v1::WatchMatchesResponse&)>& take) {
   RETURN_IF_ERROR(ListNodes().status());
   grpc::ClientContext context;
+  Prepare(/*has_deadline=*/false, &context);
   const auto reader = stub_->WatchMatches(&context, {});
   return Explain(ReadAll(&context, reader.get(), take));
+}
+
+absl::Status Client::ExplainNoAnswer(const std::string& message) const {
+  constexpr std::chrono::milliseconds kHandshakePatience(2'000);
+  if (material_.has_value()) {
+    absl::Status handshake = CheckHandshake(
+        connection_.server,
+        connection_.server_name.empty() ? HostOf(connection_.server) : connection_.server_name,
+        *material_, kHandshakePatience);
+    if (absl::IsUnauthenticated(handshake)) {
+      return handshake;
+    }
+  } else if (message.find("Socket closed") != std::string::npos) {
+    return absl::UnavailableError(
+        fmt::format("what answers at {} closed the connection; if it is a correlator with "
+                    "certificates give --ca (and --cert and --key, or --token-file)",
+                    connection_.server));
+  }
+  return absl::UnavailableError(
+      fmt::format("no correlator answers at {} ({}); start audio-latency-correlator there or "
+                  "name another with --server HOST:PORT",
+                  connection_.server, Cause(message)));
 }
 
 absl::Status Client::Explain(const grpc::Status& status) const {
@@ -113,20 +194,21 @@ absl::Status Client::Explain(const grpc::Status& status) const {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return absl::UnavailableError(
-          fmt::format("no correlator answers at {} ({}); start audio-latency-correlator there or "
-                      "name another with --server HOST:PORT",
-                      server_, Cause(message)));
+      return ExplainNoAnswer(message);
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return absl::UnauthenticatedError(
+          fmt::format("the correlator at {} refuses: {}", connection_.server, message));
     case grpc::StatusCode::UNIMPLEMENTED:
       return absl::UnimplementedError(
           fmt::format("what answers at {} is no correlator of this version ({}); check --server",
-                      server_, message));
+                      connection_.server, message));
     case grpc::StatusCode::INVALID_ARGUMENT:
       return absl::InvalidArgumentError(message);
     case grpc::StatusCode::NOT_FOUND:
       return absl::NotFoundError(message);
     default:
-      return absl::InternalError(fmt::format("the correlator at {} failed: {}", server_, message));
+      return absl::InternalError(
+          fmt::format("the correlator at {} failed: {}", connection_.server, message));
   }
 }
 

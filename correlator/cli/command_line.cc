@@ -13,6 +13,8 @@
 #include "absl/status/status.h"
 #include "common/config/config.h"
 #include "common/status/status_macros.h"
+#include "common/tls/handshake_check.h"
+#include "common/tls/tls_options.h"
 #include "common/version/version.h"
 
 namespace audio_latency::correlator {
@@ -21,6 +23,12 @@ namespace {
 using Verb = CommandLine::Verb;
 
 constexpr const char* kServerVariable = "AUDIO_LATENCY_SERVER";
+constexpr const char* kCaVariable = "AUDIO_LATENCY_CA_FILE";
+constexpr const char* kCertificateVariable = "AUDIO_LATENCY_CERT_FILE";
+constexpr const char* kKeyVariable = "AUDIO_LATENCY_KEY_FILE";
+constexpr const char* kServerNameVariable = "AUDIO_LATENCY_SERVER_NAME";
+constexpr const char* kTokenVariable = "AUDIO_LATENCY_TOKEN_FILE";
+constexpr const char* kPlainTextVariable = "AUDIO_LATENCY_PLAIN_TEXT";
 constexpr const char* kCommands = "say what to show: paths, hops, nodes, watch, trace or replay";
 constexpr const char* kSeeHelp = "see audio-latency --help";
 
@@ -53,6 +61,29 @@ absl::Status CheckServer(const std::string& server) {
                   server, kServerVariable));
 }
 
+// How the connection is made must be told in full: no silent plain text.
+absl::Status CheckSecurity(const CommandLine& command) {
+  const TlsFiles& tls = command.tls;
+  if (command.plain_text && !tls.empty()) {
+    return absl::InvalidArgumentError(
+        "--plain-text goes without --ca, --cert and --key (and their variables)");
+  }
+  if (tls.certificate.empty() != tls.key.empty()) {
+    return absl::InvalidArgumentError("--cert and --key belong together: give both");
+  }
+  if (!tls.empty() && tls.authorities.empty()) {
+    return absl::InvalidArgumentError(
+        "--cert and --key need --ca too: the file of who signed the correlator's certificate");
+  }
+  if (tls.empty() && !command.plain_text && !IsLoopbackHost(HostOf(command.server))) {
+    return absl::InvalidArgumentError(fmt::format(
+        "{} is not on this machine: give --ca (and --cert and --key, or --token-file), or "
+        "--plain-text if the correlator has TLS=off",
+        command.server));
+  }
+  return absl::OkStatus();
+}
+
 std::string OneLine(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
@@ -68,6 +99,7 @@ class Parser {
     app_.add_option("--server", result_->server,
                     fmt::format("Correlator to ask, HOST:PORT (environment: {})", kServerVariable))
         ->capture_default_str();
+    AddSecurity();
     app_.add_option("-o,--output", output_, "table, or json for scripts")
         ->check(CLI::IsMember({"table", "json"}))
         ->capture_default_str();
@@ -121,7 +153,8 @@ class Parser {
       ASSIGN_OR_RETURN(result_->replay, replay_.Finish(environment));
       return absl::OkStatus();
     }
-    return CheckServer(result_->server);
+    RETURN_IF_ERROR(CheckServer(result_->server));
+    return CheckSecurity(*result_);
   }
 
  private:
@@ -129,6 +162,25 @@ class Parser {
     CLI::App* const command = app_.add_subcommand(name, description);
     command->callback([this, verb] { result_->verb = verb; });
     return command;
+  }
+
+  void AddSecurity() {
+    const auto add = [this](const std::string& flag, std::string* target, const std::string& help,
+                            const std::string& variable) {
+      app_.add_option(flag, *target, fmt::format("{} (environment: {})", help, variable));
+    };
+    add("--ca", &result_->tls.authorities, "PEM file of who signed the correlator's certificate",
+        kCaVariable);
+    add("--cert", &result_->tls.certificate, "PEM file of our certificate", kCertificateVariable);
+    add("--key", &result_->tls.key, "PEM file of its private key", kKeyVariable);
+    add("--server-name", &result_->server_name,
+        "Name in the correlator's certificate, where it is not the host of --server",
+        kServerNameVariable);
+    add("--token-file", &result_->token_file, "File whose first token opens the correlator",
+        kTokenVariable);
+    app_.add_flag("--plain-text", result_->plain_text,
+                  fmt::format("Without TLS also to other machines (environment: {}=true)",
+                              kPlainTextVariable));
   }
 
   void AddFilters(CLI::App* command) {
@@ -243,10 +295,26 @@ class Parser {
 absl::StatusOr<CommandLine> ParseCommandLine(
     std::span<const char* const> arguments, const std::map<std::string, std::string>& environment) {
   CommandLine result;
-  if (const auto server = environment.find(kServerVariable);
-      server != environment.end() && !server->second.empty()) {
-    result.server = server->second;
+  std::string plain_text;
+  const std::pair<const char*, std::string*> variables[] = {
+      {kServerVariable, &result.server},
+      {kCaVariable, &result.tls.authorities},
+      {kCertificateVariable, &result.tls.certificate},
+      {kKeyVariable, &result.tls.key},
+      {kServerNameVariable, &result.server_name},
+      {kTokenVariable, &result.token_file},
+      {kPlainTextVariable, &plain_text}};
+  for (const auto& [name, target] : variables) {
+    if (const auto found = environment.find(name);
+        found != environment.end() && !found->second.empty()) {
+      *target = found->second;
+    }
   }
+  if (!plain_text.empty() && plain_text != "true" && plain_text != "false") {
+    return absl::InvalidArgumentError(
+        fmt::format("{} is '{}': write true or false", kPlainTextVariable, plain_text));
+  }
+  result.plain_text = plain_text == "true";
   RETURN_IF_ERROR(Parser(&result).Parse(arguments, environment));
   return result;
 }

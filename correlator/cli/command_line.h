@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/tls/tls_files.h"
 #include "correlator/cli/replay_command.h"
 
 namespace audio_latency::correlator {
@@ -28,6 +29,14 @@ struct CommandLine {
   std::string text;
   // HOST:PORT of the correlator's gRPC.
   std::string server = "localhost:9095";
+  // How to speak to it. Files of TLS, of which the certificate and its key may be missing; none:
+  // plain text, which `plain_text` asks for where the server is not on loopback.
+  TlsFiles tls;
+  // The name that its certificate must bear; "": the host in `server`.
+  std::string server_name;
+  bool plain_text = false;
+  // File whose first token is sent along; "": none.
+  std::string token_file;
   bool as_json = false;
   // 0: since the correlator's start.
   uint32_t window_seconds = 0;

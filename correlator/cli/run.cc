@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/status/status_macros.h"
@@ -32,9 +34,15 @@ Request Filtered(const CommandLine& command) {
 class Run {
  public:
   Run(const CommandLine& command, const Surroundings& surroundings)
-      : command_(command), surroundings_(surroundings), client_(command.server) {}
+      : command_(command), surroundings_(surroundings) {}
 
   absl::Status Execute() {
+    if (command_.verb != Verb::kShowText) {
+      ASSIGN_OR_RETURN(client_, Client::Open({.server = command_.server,
+                                              .tls = command_.tls,
+                                              .server_name = command_.server_name,
+                                              .token_file = command_.token_file}));
+    }
     switch (command_.verb) {
       case Verb::kShowText:
         surroundings_.output << command_.text;
@@ -58,7 +66,7 @@ class Run {
  private:
   absl::Status Paths() {
     ASSIGN_OR_RETURN(const v1::ListPathsResponse response,
-                     client_.ListPaths(Filtered<v1::ListPathsRequest>(command_)));
+                     client_->ListPaths(Filtered<v1::ListPathsRequest>(command_)));
     if (command_.as_json) {
       return WriteJson(response, JsonForm::kIndented);
     }
@@ -70,7 +78,7 @@ class Run {
 
   absl::Status Hops() {
     ASSIGN_OR_RETURN(const v1::ListHopsResponse response,
-                     client_.ListHops(Filtered<v1::ListHopsRequest>(command_)));
+                     client_->ListHops(Filtered<v1::ListHopsRequest>(command_)));
     if (command_.as_json) {
       return WriteJson(response, JsonForm::kIndented);
     }
@@ -81,7 +89,7 @@ class Run {
   }
 
   absl::Status Nodes() {
-    ASSIGN_OR_RETURN(const v1::ListNodesResponse response, client_.ListNodes());
+    ASSIGN_OR_RETURN(const v1::ListNodesResponse response, client_->ListNodes());
     if (command_.as_json) {
       return WriteJson(response, JsonForm::kIndented);
     }
@@ -92,7 +100,7 @@ class Run {
     v1::TraceSignatureRequest request;
     request.set_signature(command_.signature);
     request.set_path(command_.path);
-    ASSIGN_OR_RETURN(const v1::TraceSignatureResponse response, client_.TraceSignature(request));
+    ASSIGN_OR_RETURN(const v1::TraceSignatureResponse response, client_->TraceSignature(request));
     if (command_.as_json) {
       return WriteJson(response, JsonForm::kIndented);
     }
@@ -105,7 +113,7 @@ class Run {
     absl::Status written;
     uint32_t answers = 0;
     const absl::Status watched =
-        client_.WatchPaths(request, [&](const v1::WatchPathsResponse& response) {
+        client_->WatchPaths(request, [&](const v1::WatchPathsResponse& response) {
           written = WriteWatched(response);
           return written.ok() && surroundings_.output.good() && ++answers != command_.answers;
         });
@@ -133,7 +141,7 @@ class Run {
     absl::Status written;
     uint32_t answers = 0;
     const absl::Status watched =
-        client_.WatchMatches([&](const v1::WatchMatchesResponse& response) {
+        client_->WatchMatches([&](const v1::WatchMatchesResponse& response) {
           written = WriteFollowed(response, &answers);
           return written.ok() && surroundings_.output.good() &&
                  (command_.answers == 0 || answers < command_.answers);
@@ -164,7 +172,7 @@ class Run {
   }
 
   absl::Status WriteNothingSeen() {
-    ASSIGN_OR_RETURN(const v1::ListNodesResponse nodes, client_.ListNodes());
+    ASSIGN_OR_RETURN(const v1::ListNodesResponse nodes, client_->ListNodes());
     return Write(NothingSeenText(nodes.nodes(), command_.through, command_.window_seconds));
   }
 
@@ -184,7 +192,7 @@ class Run {
 
   const CommandLine& command_;
   const Surroundings& surroundings_;
-  Client client_;
+  std::unique_ptr<Client> client_;
 };
 
 }  // namespace

@@ -24,9 +24,34 @@ struct Numbers {
   int64_t match_table_events = int64_t{1} << 22;
   int64_t matcher_threads = 0;
   int64_t max_flows = 100'000;
+  int64_t max_flows_per_probe = 20'000;
   int64_t max_probes = 1000;
+  int64_t max_events_per_second = 1'000'000;
+  int64_t max_connections = 4096;
+  int64_t max_connections_per_address = 256;
   int64_t max_series = 2000;
 };
+
+void DeclareSecurity(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
+                     std::string* probe_identity) {
+  AddTlsOptions(parser, &config->tls);
+  parser->AddChoice("PROBE_IDENTITY",
+                    "certificate: a probe reports as the node that its certificate names; shared: "
+                    "any good certificate may report as any node",
+                    {"certificate", "shared"}, probe_identity);
+  parser->AddString("TOKEN_FILE",
+                    "file of bearer tokens, one a line, of which questions need one; empty: none",
+                    &config->token_file);
+  parser->AddInteger("MAX_CONNECTIONS", "connections that may be open at once", 1, 1'000'000,
+                     &numbers->max_connections);
+  parser->AddInteger("MAX_CONNECTIONS_PER_ADDRESS", "of which from one address", 1, 1'000'000,
+                     &numbers->max_connections_per_address);
+  parser->AddInteger("MAX_EVENTS_PER_SECOND",
+                     "events a second that are taken of one probe; four seconds of them at once", 1,
+                     100'000'000, &numbers->max_events_per_second);
+  parser->AddInteger("MAX_FLOWS_PER_PROBE", "flows of one probe", 1, int64_t{1} << 24,
+                     &numbers->max_flows_per_probe);
+}
 
 void Declare(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
              std::string* log_level) {
@@ -70,7 +95,12 @@ void Take(const Numbers& numbers, uint32_t cores, CorrelatorConfig* config) {
   config->grpc_port = static_cast<uint16_t>(numbers.grpc_port);
   config->metrics_port = static_cast<uint16_t>(numbers.metrics_port);
   config->max_flows = static_cast<uint32_t>(numbers.max_flows);
+  config->max_flows_per_probe = static_cast<uint32_t>(numbers.max_flows_per_probe);
   config->max_probes = static_cast<uint32_t>(numbers.max_probes);
+  config->max_events_per_second = static_cast<uint32_t>(numbers.max_events_per_second);
+  config->connections.max_connections = static_cast<uint32_t>(numbers.max_connections);
+  config->connections.max_connections_per_address =
+      static_cast<uint32_t>(numbers.max_connections_per_address);
   config->max_series = static_cast<uint32_t>(numbers.max_series);
   MatchingStageOptions& matching = config->matching;
   matching.threads = numbers.matcher_threads > 0 ? static_cast<uint32_t>(numbers.matcher_threads)
@@ -93,14 +123,23 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
   std::string log_level = "info";
   ConfigParser parser("audio-latency-correlator",
                       "Meets the signatures of all probes again and tells the delay of every hop.");
+  std::string probe_identity = "certificate";
   Declare(&parser, &config, &numbers, &log_level);
+  DeclareSecurity(&parser, &config, &numbers, &probe_identity);
   ASSIGN_OR_RETURN(const ConfigParser::Outcome outcome, parser.Parse(arguments, environment));
   if (outcome != ConfigParser::Outcome::kRun) {
     return std::nullopt;
   }
   ASSIGN_OR_RETURN(config.log_level, ParseLogLevel(log_level));
+  RETURN_IF_ERROR(CheckTlsOptions(config.tls, "GRPC_ADDRESS", config.grpc_address));
+  config.one_certificate_for_all_probes = probe_identity == "shared";
   Take(numbers, cores, &config);
   config.warnings = parser.warnings();
+  if (config.tls.mode == "off" && !IsLoopbackHost(config.grpc_address)) {
+    config.warnings.push_back(
+        "TLS=off: whoever reaches GRPC_PORT can report as any node, and read questions, answers "
+        "and tokens");
+  }
   config.effective = parser.Effective();
   return config;
 }

@@ -14,13 +14,22 @@
 #include "absl/status/statusor.h"
 #include "common/logging/logger.h"
 #include "common/signature/signature_parameters.h"
+#include "common/tls/tls_options.h"
 #include "correlator/matching/matching_stage.h"
+#include "correlator/server/listener.h"
 
 namespace audio_latency::correlator {
 
 struct CorrelatorConfig {
   std::string grpc_address = "0.0.0.0";
   uint16_t grpc_port = 9095;
+  // Checked: all files, or none where plain text is allowed.
+  TlsOptions tls;
+  // Whether any good certificate may report as any node.
+  bool one_certificate_for_all_probes = false;
+  // "": the query API asks for no token.
+  std::string token_file;
+  ListenerLimits connections;
   std::string metrics_address = "0.0.0.0";
   uint16_t metrics_port = 9090;
   LogLevel log_level = LogLevel::kInfo;
@@ -30,7 +39,9 @@ struct CorrelatorConfig {
   // `threads` is never 0.
   MatchingStageOptions matching;
   uint32_t max_flows = 100'000;
+  uint32_t max_flows_per_probe = 20'000;
   uint32_t max_probes = 1000;
+  uint32_t max_events_per_second = 1'000'000;
   uint32_t max_series = 2000;
 
   // For the startup line: names and texts of all options, the secret left out.

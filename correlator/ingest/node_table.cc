@@ -8,14 +8,20 @@
 #include <utility>
 
 #include "bpf/capture_abi.h"
+#include "common/names/node_name.h"
 #include "common/status/status_macros.h"
+#include "correlator/ingest/rate_budget.h"
 #include "fmt/format.h"
 
 namespace audio_latency::correlator {
 namespace {
 
-constexpr size_t kMaxText = 253;  // of a node's name, as Kubernetes has it
+constexpr size_t kMaxText = 64;  // of an instance, a version, a cause
 constexpr size_t kMaxDropCauses = 64;
+// More of one cause are not lost between two batches; sums of what is below stay exact as doubles.
+constexpr uint64_t kMaxDropCount = uint64_t{1} << 40;
+// Batches are numbered as they are sent: a probe's buffer does not hold more than these.
+constexpr uint64_t kMaxMissingBatches = uint64_t{1} << 20;
 constexpr size_t kMaxPods = 4096;
 constexpr size_t kMaxSuperseded = 8;
 // Nodes are shown for a while after they went; per probe that may be connected.
@@ -61,8 +67,12 @@ NodeSnapshot::KernelClock KernelClockOf(const v1::KernelClock& told) {
 }  // namespace
 
 struct NodeTable::Node {
-  Node(std::string node_name, NodeId node_id, FlowRegistry* flow_registry, size_t max_flows)
-      : name(std::move(node_name)), id(node_id), flows(flow_registry, node_id, max_flows) {}
+  Node(std::string node_name, NodeId node_id, FlowRegistry* flow_registry,
+       const IngestLimits& limits)
+      : name(std::move(node_name)),
+        id(node_id),
+        flows(flow_registry, node_id, limits.max_flows),
+        event_budget(limits.max_events_per_second) {}
 
   const std::string name;
   const NodeId id;
@@ -83,6 +93,7 @@ struct NodeTable::Node {
   // A definition of this stream was refused; the same would be if it came again.
   bool has_refused_definition = false;
   FlowTable flows;
+  RateBudget event_budget;
   std::optional<int64_t> last_datagram_ns;  // monotonic
   std::optional<NodeSnapshot::KernelClock> kernel_clock;
 
@@ -149,6 +160,7 @@ absl::StatusOr<std::shared_ptr<NodeTable::Node>> NodeTable::FindOrAdd(const std:
     }
   }
   if (connected >= limits_.max_probes) {
+    CountError(IngestError::kProbeLimit);
     return absl::ResourceExhaustedError(
         fmt::format("{} probes are connected, which is the limit; raise MAX_PROBES at the "
                     "correlator to take node {}",
@@ -161,19 +173,23 @@ absl::StatusOr<std::shared_ptr<NodeTable::Node>> NodeTable::FindOrAdd(const std:
     nodes_.erase(longest_gone);
   }
   ASSIGN_OR_RETURN(const NodeId id, flows_.InternNode(name));
-  auto node = std::make_shared<Node>(name, id, &flows_, limits_.max_flows);
+  auto node = std::make_shared<Node>(name, id, &flows_, limits_);
   nodes_.emplace(name, node);
   return node;
 }
 
 absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
                                                         EndStream end_stream) {
-  if (hello.node().empty() || hello.node().size() > kMaxText || hello.instance().empty() ||
-      hello.instance().size() > kMaxText || hello.version().size() > kMaxText) {
-    return absl::InvalidArgumentError(fmt::format(
-        "the probe's node and instance must have 1 to {} bytes each (node has {}, instance {}); "
-        "set K8S_NODE_NAME",
-        kMaxText, hello.node().size(), hello.instance().size()));
+  if (const absl::Status status = CheckNodeName(hello.node()); !status.ok()) {
+    return absl::InvalidArgumentError(fmt::format("{}; set K8S_NODE_NAME", Message(status)));
+  }
+  // They are shown in answers, logs and metrics.
+  if (hello.instance().empty() || !IsPlainText(hello.instance(), kMaxText) ||
+      !IsPlainText(hello.version(), kMaxText)) {
+    return absl::InvalidArgumentError(
+        fmt::format("the probe's instance and version must be printable ASCII of at most {} bytes "
+                    "(instance has {}, version {})",
+                    kMaxText, hello.instance().size(), hello.version().size()));
   }
   const int64_t now_ns = monotonic_clock_.NowNs();
   Sweep(now_ns);
@@ -299,13 +315,23 @@ bool NodeTable::AskForDefinitions(const v1::EventBatch& batch, int64_t monotonic
 
 void NodeTable::TakeDrops(const v1::EventBatch& batch, Node* node) {
   for (const v1::DropCount& drop : batch.drops()) {
-    if (!drop.cause().empty() && drop.cause().size() <= kMaxText) {
+    if (drop.cause().empty() || !IsPlainText(drop.cause(), kMaxText) ||
+        drop.count() > kMaxDropCount) {
+      CountError(IngestError::kInvalidDropCount);
+    } else {
       node->Drop(drop.cause(), drop.count());
     }
   }
 }
 
 void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns, Node* node) {
+  // An event has a byte at least: what a batch says it holds beyond that is no loss.
+  const uint64_t claimed = std::min<uint64_t>(columns.event_count(), columns.fields().size());
+  if (!node->event_budget.Take(static_cast<double>(claimed), monotonic_ns)) {
+    CountError(IngestError::kEventRate);
+    node->Drop("event_rate", claimed);
+    return;
+  }
   node->batch_flows.clear();
   node->flow_is_rtp.clear();
   for (const uint64_t flow_id : columns.flow_ids()) {
@@ -313,7 +339,7 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns
     if (flow == nullptr) {
       // Whether it is RTP decides how the columns are read, so that none of the batch can be.
       CountError(IngestError::kUnknownFlowBatch);
-      node->Drop("unknown_flow", columns.event_count());
+      node->Drop("unknown_flow", claimed);
       return;
     }
     flow->last_used_ns = monotonic_ns;
@@ -323,7 +349,7 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns
   node->wire_events.clear();
   if (!wire::Decode(columns, node->flow_is_rtp, &node->wire_events).ok()) {
     CountError(IngestError::kMalformedBatch);
-    node->Drop("malformed_batch", columns.event_count());
+    node->Drop("malformed_batch", claimed);
     return;
   }
   node->events += node->wire_events.size();
@@ -373,6 +399,10 @@ uint64_t NodeTable::TakeBatch(const Attachment& attachment, const v1::EventBatch
   TakeDefinitions(batch, now_ns, &node);
   if (batch.batch_number() <= node.acknowledged) {
     CountError(IngestError::kDuplicateBatch);
+    return node.acknowledged;
+  }
+  if (node.has_first_batch && batch.batch_number() - node.acknowledged > kMaxMissingBatches) {
+    CountError(IngestError::kBatchNumberJump);
     return node.acknowledged;
   }
   if (AskForDefinitions(batch, now_ns, &node)) {

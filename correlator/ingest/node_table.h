@@ -33,11 +33,23 @@ struct IngestLimits {
   uint32_t max_probes = 1000;
   // Flows that one probe may define.
   uint32_t max_flows = 10000;
+  // Events a second that are taken of one probe; the others are dropped and counted.
+  uint32_t max_events_per_second = 1'000'000;
 };
 
 // What can be wrong with what a probe sends; NodeReader::Errors. X(constant, name)
 #define INGEST_ERRORS(X)                                         \
   X(kHelloRefused, "hello_refused")                              \
+  X(kWrongNode, "wrong_node")                                    \
+  X(kHelloMissing, "hello_missing")                              \
+  X(kStreamLimit, "stream_limit")                                \
+  X(kProbeLimit, "probe_limit")                                  \
+  X(kCertificateEnded, "certificate_ended")                      \
+  X(kMessageTooLarge, "message_too_large")                       \
+  X(kSlowedDown, "probe_slowed_down")                            \
+  X(kEventRate, "event_rate")                                    \
+  X(kBatchNumberJump, "batch_number_jump")                       \
+  X(kInvalidDropCount, "invalid_drop_count")                     \
   X(kProbeSuperseded, "probe_superseded")                        \
   X(kUnexpectedMessage, "unexpected_message")                    \
   X(kDuplicateBatch, "duplicate_batch")                          \

@@ -1,13 +1,20 @@
 #include "correlator/ingest/probe_service.h"
 
+#include <grpcpp/alarm.h>
+#include <grpcpp/security/auth_context.h>
+
 #include <atomic>
 #include <mutex>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "common/status/status_macros.h"
+#include "common/tls/certificate.h"
+#include "correlator/ingest/probe_identity.h"
 #include "correlator/ingest/probe_session.h"
+#include "correlator/ingest/rate_budget.h"
 #include "fmt/format.h"
+#include "nlohmann/json.hpp"
 
 namespace audio_latency::correlator {
 namespace {
@@ -17,6 +24,26 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), Message(status));
 }
 
+// What a stream may send a second: 12 bytes an event of many more events than
+// MAX_EVENTS_PER_SECOND.
+constexpr double kMaxBytesPerSecond = 32.0 * (1 << 20);
+// Of work that a message makes besides its bytes.
+constexpr double kBytesPerMessage = 1024;
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+// The certificate that the call's TLS connection was opened with, which the server has judged.
+std::optional<CertificateFacts> CertificateOf(const grpc::AuthContext* context) {
+  if (context != nullptr) {
+    for (const grpc::string_ref& pem : context->FindPropertyValues("x509_pem_cert")) {
+      if (absl::StatusOr<CertificateFacts> facts = ReadCertificate({pem.data(), pem.size()});
+          facts.ok()) {
+        return *std::move(facts);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 class ProbeReactor;
 
 // What may end a stream from outside, and outlives it.
@@ -24,6 +51,7 @@ class StreamHandle {
  public:
   explicit StreamHandle(ProbeReactor* reactor) : reactor_(reactor) {}
   void End(const absl::Status& status);
+  void GoOnReading();
   void Forget() {
     const std::scoped_lock lock(mutex_);
     reactor_ = nullptr;
@@ -34,40 +62,82 @@ class StreamHandle {
   ProbeReactor* reactor_;
 };
 
+// What the streams of one service share.
+struct ServiceState {
+  NodeTable& nodes;
+  const Clock& realtime;
+  const Clock& monotonic;
+  const ProbeServiceOptions options;
+  std::atomic<uint32_t> open_streams = 0;
+
+  void Log(LogLevel level, std::string_view event_type, const std::string& message,
+           const nlohmann::json& fields) const {
+    if (options.logger != nullptr) {
+      options.logger->Log(level, event_type, message, fields);
+    }
+  }
+};
+
 // gRPC calls reads one after another, and writes likewise, but reads beside writes.
 class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1::StreamResponse> {
  public:
-  ProbeReactor(NodeTable* nodes, const Clock* monotonic_clock, const ProbeServiceOptions* options,
-               std::atomic<uint32_t>* open_streams)
-      : nodes_(*nodes),
-        monotonic_clock_(*monotonic_clock),
-        open_streams_(*open_streams),
+  ProbeReactor(ServiceState* service, grpc::CallbackServerContext* context)
+      : service_(*service),
+        peer_(context->peer()),
         handle_(std::make_shared<StreamHandle>(this)),
-        session_(
-            std::make_unique<ProbeSession>(nodes, &options->signature, options->clock_sessions)),
-        replies_(&options->correlator_instance, monotonic_clock) {
-    if (open_streams_.fetch_add(1) >= options->max_streams) {
+        replies_(&service->options.correlator_instance, &service->monotonic) {
+    ProbeIdentity identity{.certificate = CertificateOf(context->auth_context().get()),
+                           .is_shared = service->options.one_certificate_for_all_probes};
+    if (identity.certificate.has_value()) {
+      certificate_end_unix_ns_ = identity.certificate->not_after_unix_s * kNsPerSecond;
+    }
+    session_ = std::make_unique<ProbeSession>(&service->nodes, &service->options.signature,
+                                              service->options.clock_sessions, std::move(identity));
+    if (service_.open_streams.fetch_add(1) >= service->options.max_streams) {
+      service_.nodes.CountError(IngestError::kStreamLimit);
       End(absl::ResourceExhaustedError(
           fmt::format("{} streams are open, which is the limit; raise MAX_PROBES at the correlator",
-                      options->max_streams)));
-    } else {
-      StartRead(&request_);
+                      service->options.max_streams)));
+      return;
     }
+    hello_alarm_.Set(std::chrono::system_clock::now() + service->options.hello_patience,
+                     [handle = handle_, service](bool expired) {
+                       if (expired) {
+                         service->nodes.CountError(IngestError::kHelloMissing);
+                         handle->End(absl::DeadlineExceededError(
+                             "no Hello came in time; a stream begins with Hello"));
+                       }
+                     });
+    StartRead(&request_);
   }
 
   void End(const absl::Status& status) {
     const std::scoped_lock lock(mutex_);
     if (!std::exchange(is_finished_, true)) {
+      end_ = status;
       Finish(ToGrpc(status));
     }
   }
 
   void OnReadDone(bool ok) override {
-    const int64_t arrival_ns = monotonic_clock_.NowNs();
+    const int64_t arrival_ns = service_.monotonic.NowNs();
     if (!ok) {
       End(absl::OkStatus());
       return;
     }
+    if (certificate_end_unix_ns_.has_value() &&
+        service_.realtime.NowNs() > *certificate_end_unix_ns_) {
+      service_.nodes.CountError(IngestError::kCertificateEnded);
+      End(absl::UnauthenticatedError("the probe's certificate has expired; renew it"));
+      return;
+    }
+    if (request_.ByteSizeLong() > kMaxMessageBytes) {
+      service_.nodes.CountError(IngestError::kMessageTooLarge);
+      End(absl::ResourceExhaustedError(fmt::format("a message of {} bytes came; {} are the most",
+                                                   request_.ByteSizeLong(), kMaxMessageBytes)));
+      return;
+    }
+    const bool was_welcomed = session_->is_welcomed();
     ProbeSession::Replies replies;
     const absl::Status status = session_->Take(
         request_, arrival_ns, [handle = handle_](const absl::Status& why) { handle->End(why); },
@@ -76,9 +146,20 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
       End(status);
       return;
     }
+    if (!was_welcomed && session_->is_welcomed()) {
+      OnWelcomed();
+    }
     const std::scoped_lock lock(mutex_);
     replies_.Add(replies);
     WriteNext();
+    if (!is_finished_) {
+      ReadNext(arrival_ns);
+    }
+  }
+
+  // After a pause.
+  void GoOnReading() {
+    const std::scoped_lock lock(mutex_);
     if (!is_finished_) {
       StartRead(&request_);
     }
@@ -94,12 +175,56 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
 
   void OnDone() override {
     handle_->Forget();
+    LogEnd();
     session_.reset();
-    open_streams_.fetch_sub(1);
+    service_.open_streams.fetch_sub(1);
     delete this;
   }
 
  private:
+  void OnWelcomed() {
+    hello_alarm_.Cancel();
+    const v1::Hello& hello = request_.hello();
+    node_ = hello.node();
+    instance_ = hello.instance();
+    service_.Log(
+        LogLevel::kInfo, "probe_connected", fmt::format("The probe of node {} is connected", node_),
+        {{"node", node_}, {"instance", instance_}, {"version", hello.version()}, {"peer", peer_}});
+  }
+
+  // The mutex is not needed: nothing else happens on the stream any more.
+  void LogEnd() {
+    const nlohmann::json fields = {{"node", node_}, {"instance", instance_}, {"peer", peer_}};
+    if (node_.empty()) {
+      service_.Log(LogLevel::kWarn, "probe_refused",
+                   fmt::format("A probe was refused: {}",
+                               end_.ok() ? "it went before it said Hello" : Message(end_)),
+                   fields);
+    } else if (absl::IsAlreadyExists(end_)) {
+      service_.Log(LogLevel::kWarn, "probe_superseded",
+                   fmt::format("A probe of node {} was ended: {}", node_, Message(end_)), fields);
+    } else {
+      service_.Log(LogLevel::kInfo, "probe_disconnected",
+                   fmt::format("The probe of node {} is gone{}", node_,
+                               end_.ok() ? "" : ": " + Message(end_)),
+                   fields);
+    }
+  }
+
+  // Needs the mutex. Who sends too much is not read from until it is its turn again, so that its
+  // own flow control holds it back.
+  void ReadNext(int64_t now_ns) {
+    const int64_t wait_ns = byte_budget_.TakeAndWaitNs(
+        static_cast<double>(request_.ByteSizeLong()) + kBytesPerMessage, now_ns);
+    if (wait_ns == 0) {
+      StartRead(&request_);
+      return;
+    }
+    service_.nodes.CountError(IngestError::kSlowedDown);
+    pause_alarm_.Set(std::chrono::system_clock::now() + std::chrono::nanoseconds(wait_ns),
+                     [handle = handle_](bool /*expired*/) { handle->GoOnReading(); });
+  }
+
   void WriteNext() {
     if (!is_finished_ && !is_writing_ && replies_.Next(&response_)) {
       is_writing_ = true;
@@ -107,15 +232,23 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
     }
   }
 
-  NodeTable& nodes_;
-  const Clock& monotonic_clock_;
-  std::atomic<uint32_t>& open_streams_;
+  ServiceState& service_;
+  const std::string peer_;
   const std::shared_ptr<StreamHandle> handle_;
-  std::unique_ptr<ProbeSession> session_;  // the reads'
-  v1::StreamRequest request_;              // the reads'
+  grpc::Alarm hello_alarm_;
+  // The reads'.
+  grpc::Alarm pause_alarm_;
+  std::optional<int64_t> certificate_end_unix_ns_;
+  std::unique_ptr<ProbeSession> session_;
+  v1::StreamRequest request_;
+  RateBudget byte_budget_{kMaxBytesPerSecond};
+  // Of the probe that was welcomed; "": none.
+  std::string node_;
+  std::string instance_;
 
   // Guards what follows.
   std::mutex mutex_;
+  absl::Status end_;
   ReplyQueue replies_;
   v1::StreamResponse response_;
   bool is_writing_ = false;
@@ -129,29 +262,36 @@ void StreamHandle::End(const absl::Status& status) {
   }
 }
 
+void StreamHandle::GoOnReading() {
+  const std::scoped_lock lock(mutex_);
+  if (reactor_ != nullptr) {
+    reactor_->GoOnReading();
+  }
+}
+
 class ProbeServiceImplementation final : public v1::ProbeService::CallbackService {
  public:
-  ProbeServiceImplementation(NodeTable* nodes, const Clock* monotonic_clock,
-                             ProbeServiceOptions options)
-      : nodes_(nodes), monotonic_clock_(monotonic_clock), options_(std::move(options)) {}
+  ProbeServiceImplementation(NodeTable* nodes, const Clock* realtime, const Clock* monotonic,
+                             const ProbeServiceOptions& options)
+      : state_{
+            .nodes = *nodes, .realtime = *realtime, .monotonic = *monotonic, .options = options} {}
 
   grpc::ServerBidiReactor<v1::StreamRequest, v1::StreamResponse>* Stream(
-      grpc::CallbackServerContext* /*context*/) override {
-    return new ProbeReactor(nodes_, monotonic_clock_, &options_, &open_streams_);
+      grpc::CallbackServerContext* context) override {
+    return new ProbeReactor(&state_, context);
   }
 
  private:
-  NodeTable* const nodes_;
-  const Clock* const monotonic_clock_;
-  const ProbeServiceOptions options_;
-  std::atomic<uint32_t> open_streams_ = 0;
+  ServiceState state_;
 };
 
 }  // namespace
 
 std::unique_ptr<v1::ProbeService::CallbackService> MakeProbeService(
-    NodeTable* nodes, const Clock* monotonic_clock, const ProbeServiceOptions& options) {
-  return std::make_unique<ProbeServiceImplementation>(nodes, monotonic_clock, options);
+    NodeTable* nodes, const Clock* realtime_clock, const Clock* monotonic_clock,
+    const ProbeServiceOptions& options) {
+  return std::make_unique<ProbeServiceImplementation>(nodes, realtime_clock, monotonic_clock,
+                                                      options);
 }
 
 }  // namespace audio_latency::correlator

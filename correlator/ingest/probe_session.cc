@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "bpf/capture_abi.h"
+#include "common/names/node_name.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
 
@@ -36,8 +37,11 @@ absl::Status CheckSignatureParameters(const v1::SignatureParameters& of_probe,
 }
 
 ProbeSession::ProbeSession(NodeTable* nodes, const SignatureParameters* parameters,
-                           ClockSessions* clock_sessions)
-    : nodes_(*nodes), parameters_(*parameters), clock_sessions_(clock_sessions) {}
+                           ClockSessions* clock_sessions, ProbeIdentity identity)
+    : nodes_(*nodes),
+      parameters_(*parameters),
+      clock_sessions_(clock_sessions),
+      identity_(std::move(identity)) {}
 
 ProbeSession::~ProbeSession() {
   if (clock_session_id_.has_value()) {
@@ -52,6 +56,11 @@ absl::Status ProbeSession::TakeHello(const v1::Hello& hello, const EndStream& en
                                      Replies* replies) {
   if (attachment_.has_value()) {
     return absl::FailedPreconditionError("Hello came twice on one stream");
+  }
+  RETURN_IF_ERROR(CheckNodeName(hello.node()));
+  if (absl::Status status = CheckMayReportAs(identity_, hello.node()); !status.ok()) {
+    nodes_.CountError(IngestError::kWrongNode);
+    return status;
   }
   RETURN_IF_ERROR(CheckEqual<uint32_t>("the version of the capture interface (CAPTURE_ABI_VERSION)",
                                        hello.capture_abi_version(), CAPTURE_ABI_VERSION));

@@ -14,6 +14,7 @@
 #include "common/time/clock.h"
 #include "correlator/ingest/clock_sessions.h"
 #include "correlator/ingest/node_table.h"
+#include "correlator/ingest/probe_identity.h"
 
 namespace audio_latency::correlator {
 
@@ -26,7 +27,7 @@ class ProbeSession {
  public:
   // All must outlive the session. `clock_sessions` is null where UDP is not answered.
   ProbeSession(NodeTable* nodes, const SignatureParameters* parameters,
-               ClockSessions* clock_sessions);
+               ClockSessions* clock_sessions, ProbeIdentity identity = {});
   ~ProbeSession();
   ProbeSession(const ProbeSession&) = delete;
   ProbeSession& operator=(const ProbeSession&) = delete;
@@ -43,12 +44,15 @@ class ProbeSession {
   absl::Status Take(const v1::StreamRequest& request, int64_t arrival_ns,
                     const EndStream& end_stream, Replies* replies);
 
+  bool is_welcomed() const { return attachment_.has_value(); }
+
  private:
   absl::Status TakeHello(const v1::Hello& hello, const EndStream& end_stream, Replies* replies);
 
   NodeTable& nodes_;
   const SignatureParameters& parameters_;
   ClockSessions* const clock_sessions_;
+  const ProbeIdentity identity_;
   std::optional<NodeTable::Attachment> attachment_;
   std::optional<uint64_t> clock_session_id_;
 };

@@ -8,7 +8,9 @@
 #include "absl/status/status.h"
 #include "common/config/config.h"
 #include "common/config/text.h"
+#include "common/names/node_name.h"
 #include "common/status/status_macros.h"
+#include "common/tls/handshake_check.h"
 #include "fmt/format.h"
 
 namespace audio_latency::probe {
@@ -97,6 +99,10 @@ void DeclareRest(ConfigParser* parser, RawOptions* raw, ProbeConfig* config) {
   parser->AddCustom(
       "CORRELATOR_ADDRESS", "host:port of the correlator", config->correlator_address,
       [config](std::string_view text) { return ParseCorrelatorAddress(text, config); });
+  AddTlsOptions(parser, &config->tls);
+  parser->AddString("TLS_SERVER_NAME",
+                    "name in the correlator's certificate; empty: the host in CORRELATOR_ADDRESS",
+                    &config->tls_server_name);
   parser->AddString("METRICS_ADDRESS", "address that /metrics and /healthz listen on",
                     &config->metrics_address);
   parser->AddInteger("METRICS_PORT", "port of /metrics and /healthz", 0, 65535, &raw->metrics_port);
@@ -152,6 +158,11 @@ absl::StatusOr<std::optional<ProbeConfig>> ParseProbeConfig(
   if (config.node_name.empty()) {
     return absl::InvalidArgumentError("K8S_NODE_NAME is empty; give this node a name");
   }
+  if (const absl::Status status = CheckNodeName(config.node_name); !status.ok()) {
+    return absl::InvalidArgumentError(fmt::format("K8S_NODE_NAME: {}", Message(status)));
+  }
+  RETURN_IF_ERROR(
+      CheckTlsOptions(config.tls, "CORRELATOR_ADDRESS", HostOf(config.correlator_address)));
   config.warnings = parser.warnings();
   if (config.audio_ports.Contains(config.correlator_port)) {
     config.warnings.push_back(

@@ -15,6 +15,7 @@
 #include "common/config/port_set.h"
 #include "common/logging/logger.h"
 #include "common/signature/signature_parameters.h"
+#include "common/tls/tls_options.h"
 
 namespace audio_latency::probe {
 
@@ -44,6 +45,10 @@ struct ProbeConfig {
   // host:port.
   std::string correlator_address = "localhost:9095";
   uint16_t correlator_port = 9095;
+  // Checked: all files, or none where plain text is allowed.
+  TlsOptions tls;
+  // The name that the correlator's certificate must bear; "": the host in correlator_address.
+  std::string tls_server_name;
 
   std::string metrics_address = "0.0.0.0";
   uint16_t metrics_port = 9090;

@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -11,6 +12,8 @@
 #include <thread>
 #include <utility>
 
+#include "common/status/status_macros.h"
+#include "common/tls/handshake_check.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 #include "probe/uplink/backoff.h"
@@ -21,7 +24,30 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+std::shared_ptr<grpc::ChannelCredentials> MakeCredentials(const TlsMaterial* material) {
+  return material == nullptr ? grpc::InsecureChannelCredentials()
+                             : grpc::SslCredentials({.pem_root_certs = material->authorities_pem,
+                                                     .pem_private_key = material->key_pem,
+                                                     .pem_cert_chain = material->certificate_pem});
+}
+
+// Whether somebody has to do something before it is of use to try again.
+bool IsRefusal(grpc::StatusCode code) {
+  switch (code) {
+    case grpc::StatusCode::FAILED_PRECONDITION:
+    case grpc::StatusCode::UNAUTHENTICATED:
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::ALREADY_EXISTS:
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(const UplinkOptions& options,
+                                           const TlsMaterial* material) {
   grpc::ChannelArguments arguments;
   // A link that drops everything must be noticed within seconds, not when TCP gives up.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
@@ -35,7 +61,11 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1'000);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  if (material != nullptr && !options.tls_server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls_server_name);
+  }
+  return grpc::CreateCustomChannel(options.correlator_address, MakeCredentials(material),
+                                   arguments);
 }
 
 class StreamUplink final : public Uplink {
@@ -71,16 +101,21 @@ class StreamUplink final : public Uplink {
 
  private:
   void Run(const std::stop_token& stop) {
-    const std::shared_ptr<grpc::Channel> channel = MakeChannel(options_.correlator_address);
-    const std::unique_ptr<v1::ProbeService::Stub> stub = v1::ProbeService::NewStub(channel);
+    std::shared_ptr<grpc::Channel> channel;
+    std::unique_ptr<v1::ProbeService::Stub> stub;
     while (!stop.stop_requested()) {
+      if (std::shared_ptr<const TlsMaterial> material = CurrentMaterial();
+          channel == nullptr || material != material_) {
+        material_ = std::move(material);
+        channel = MakeChannel(options_, material_.get());
+        stub = v1::ProbeService::NewStub(channel);
+      }
       const grpc::Status status = RunSession(channel.get(), stub.get());
       if (stop.stop_requested()) {
         return;
       }
       OnDisconnected(status);
-      const bool refused = status.error_code() == grpc::StatusCode::FAILED_PRECONDITION;
-      Sleep(refused ? options_.retry_after_refusal : backoff_.Next());
+      Sleep(IsRefusal(status.error_code()) ? options_.retry_after_refusal : backoff_.Next());
     }
   }
 
@@ -129,8 +164,32 @@ class StreamUplink final : public Uplink {
   }
 
   void Sleep(std::chrono::milliseconds duration) {
+    constexpr std::chrono::milliseconds kStep(500);
+    const SteadyClock::time_point end = SteadyClock::now() + duration;
     std::unique_lock lock(mutex_);
-    stopped_.wait_for(lock, duration, [this] { return stopping_; });
+    while (!stopping_ && SteadyClock::now() < end && CurrentMaterial() == material_) {
+      stopped_.wait_until(lock, std::min(end, SteadyClock::now() + kStep));
+    }
+  }
+
+  std::shared_ptr<const TlsMaterial> CurrentMaterial() const {
+    return options_.tls == nullptr ? nullptr : options_.tls->Current();
+  }
+
+  // Why there is no connection, in words.
+  std::string Reason(const grpc::Status& status) const {
+    constexpr std::chrono::milliseconds kHandshakePatience(2'000);
+    if (material_ != nullptr && status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+      const absl::Status handshake =
+          CheckHandshake(options_.correlator_address,
+                         options_.tls_server_name.empty() ? HostOf(options_.correlator_address)
+                                                          : options_.tls_server_name,
+                         *material_, kHandshakePatience);
+      if (absl::IsUnauthenticated(handshake)) {
+        return Message(handshake);
+      }
+    }
+    return status.ok() ? "it ended the stream" : std::string(status.error_message());
   }
 
   void OnWelcome() {
@@ -152,13 +211,14 @@ class StreamUplink final : public Uplink {
       was_connected = std::exchange(statistics_.connected, false);
       ++statistics_.failed_attempts;
     }
-    if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) {
+    if (IsRefusal(status.error_code())) {
+      const bool is_taken = status.error_code() == grpc::StatusCode::ALREADY_EXISTS;
       logger_->Error(
-          "correlator_refused",
+          is_taken ? "node_name_taken" : "correlator_refused",
           fmt::format("The correlator at {} refuses this probe: {}; trying again in {} s",
                       options_.correlator_address, status.error_message(),
                       options_.retry_after_refusal.count() / 1000),
-          {{"correlator", options_.correlator_address}});
+          {{"correlator", options_.correlator_address}, {"node", options_.hello.node()}});
       return;
     }
     const SteadyClock::time_point now = SteadyClock::now();
@@ -168,13 +228,12 @@ class StreamUplink final : public Uplink {
       return;
     }
     last_logged_ = now;
-    const std::string reason =
-        status.ok() ? "it ended the stream" : std::string(status.error_message());
     logger_->Warn(
         "correlator_unreachable",
         fmt::format("{} the correlator at {} ({}); trying again until it is there, audio traffic "
                     "is not affected",
-                    was_connected ? "Lost" : "Cannot reach", options_.correlator_address, reason),
+                    was_connected ? "Lost" : "Cannot reach", options_.correlator_address,
+                    Reason(status)),
         {{"correlator", options_.correlator_address}});
   }
 
@@ -186,6 +245,8 @@ class StreamUplink final : public Uplink {
   Logger* const logger_;
   Backoff backoff_;
   std::optional<SteadyClock::time_point> last_logged_;
+  // What the channel was made with.
+  std::shared_ptr<const TlsMaterial> material_;
 
   mutable std::mutex mutex_;
   std::condition_variable stopped_;

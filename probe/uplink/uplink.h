@@ -11,6 +11,7 @@
 #include "audio_latency/v1/probe.pb.h"
 #include "common/logging/logger.h"
 #include "common/time/clock.h"
+#include "common/tls/tls_store.h"
 #include "probe/clock/clock_exchange.h"
 #include "probe/clock/datagram_exchange.h"
 #include "probe/uplink/batch_queue.h"
@@ -20,12 +21,16 @@ namespace audio_latency::probe {
 struct UplinkOptions {
   // host:port.
   std::string correlator_address;
+  // Certificates, which may change while the uplink runs; nullptr: plain text. Must outlive it.
+  const TlsStore* tls = nullptr;
+  // The name that the correlator's certificate must bear; "": the host in correlator_address.
+  std::string tls_server_name;
   // Who we are and how we sign.
   v1::Hello hello;
   std::chrono::milliseconds first_retry{200};
   std::chrono::milliseconds longest_retry{2'000};
-  // After the correlator refused this probe (FAILED_PRECONDITION): somebody has to change a
-  // configuration first.
+  // After the correlator refused this probe: somebody has to change a configuration, a certificate
+  // (when ours does, there is no wait) or the number of probes first.
   std::chrono::milliseconds retry_after_refusal{30'000};
   // To connect, and to be welcomed.
   std::chrono::milliseconds patience{5'000};

@@ -57,6 +57,8 @@ TEST_CASE("the probe refuses bad input") {
            {{probe}, {{"SIGNATURE_ALGORITHM", "xxhas"}}, {"SIGNATURE_ALGORITHM", "xxhash"}},
            {{probe}, {{"PERF_BUFFER_SIZE", "1000"}}, {"PERF_BUFFER_SIZE", "power of two"}},
            {{probe}, {{"CORRELATOR_ADDRESS", "nowhere"}}, {"CORRELATOR_ADDRESS", "host:port"}},
+           {{probe}, {{"CORRELATOR_ADDRESS", "10.0.0.1:9095"}}, {"TLS_CERT_FILE", "TLS=off"}},
+           {{probe}, {{"K8S_NODE_NAME", std::string(5000, 'a')}}, {"K8S_NODE_NAME", "253"}},
            {{probe}, {{"INTERFACE", "eth7"}}, {"INTERFACE", "eth7", "eth0"}},
        }) {
     CheckRefused(node->machine.network, input);
@@ -87,9 +89,15 @@ TEST_CASE("the correlator refuses bad input") {
   for (const BadInput& input : std::vector<BadInput>{
            {{correlator, "--grpc-prt", "9095"}, {}, {"--grpc-prt", "--grpc-port"}},
            {{correlator}, {{"GRPC_PORT", "high"}}, {"GRPC_PORT", "high"}},
-           {{correlator}, {{"ENDPOINTS_FILE", "/nowhere.yaml"}}, {"/nowhere.yaml"}},
-           {{correlator}, {{"ENDPOINTS_FILE", bad_key}}, {"key.yaml", "podd"}},
-           {{correlator}, {{"ENDPOINTS_FILE", bad_address}}, {"address.yaml", "10.0.1"}},
+           {{correlator}, {}, {"GRPC_ADDRESS", "TLS_CERT_FILE", "TLS=off"}},
+           {{correlator},
+            {{"TLS", "off"}, {"TOKEN_FILE", "/nowhere.tokens"}},
+            {"/nowhere.tokens", "no such file"}},
+           {{correlator}, {{"TLS", "off"}, {"ENDPOINTS_FILE", "/nowhere.yaml"}}, {"/nowhere.yaml"}},
+           {{correlator}, {{"TLS", "off"}, {"ENDPOINTS_FILE", bad_key}}, {"key.yaml", "podd"}},
+           {{correlator},
+            {{"TLS", "off"}, {"ENDPOINTS_FILE", bad_address}},
+            {"address.yaml", "10.0.1"}},
        }) {
     CheckRefused(machine->network, input);
   }
@@ -101,6 +109,7 @@ TEST_CASE("a port that is taken is named") {
   const std::string correlator = BuiltProgram("audio-latency-correlator");
   ProcessOptions options;
   options.arguments = {correlator};
+  options.environment = {{"TLS", "off"}};
   options.network = &machine->network;
   Process first = Require(Process::Start(options));
   for (int i = 0; i < 200 && first.StandardOutput().find("startup_complete") == std::string::npos;
@@ -108,8 +117,9 @@ TEST_CASE("a port that is taken is named") {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   REQUIRE(first.IsRunning());
-  CheckRefused(machine->network, {{correlator}, {}, {"9095", "GRPC_PORT"}});
-  CheckRefused(machine->network, {{correlator}, {{"GRPC_PORT", "9096"}}, {"9090", "METRICS_PORT"}});
+  CheckRefused(machine->network, {{correlator}, {{"TLS", "off"}}, {"9095", "GRPC_PORT"}});
+  CheckRefused(machine->network,
+               {{correlator}, {{"TLS", "off"}, {"GRPC_PORT", "9096"}}, {"9090", "METRICS_PORT"}});
   CheckRefused(machine->network,
                {{BuiltProgram("audio-latency-probe")}, {}, {"9090", "METRICS_PORT"}});
   CHECK(first.Terminate() == 0);
@@ -121,6 +131,10 @@ TEST_CASE("the command line says whom it cannot reach and what it does not know"
   const std::string tool = BuiltProgram("audio-latency");
   for (const BadInput& input : std::vector<BadInput>{
            {{tool, "paths"}, {{"AUDIO_LATENCY_SERVER", "127.0.0.1:1"}}, {"127.0.0.1:1"}},
+           {{tool, "paths"},
+            {{"AUDIO_LATENCY_SERVER", "10.0.0.1:9095"}},
+            {"--ca", "--plain-text"},
+            2},
            {{tool, "pahts"}, {}, {"pahts", "paths"}, 2},
            {{tool, "paths", "--widow", "10"}, {}, {"--widow", "--window"}, 2},
            {{tool, "paths", "--window", "3"}, {}, {"--window", "10 to 60"}, 2},

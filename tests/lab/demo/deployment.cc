@@ -53,6 +53,8 @@ absl::Status Deployment::StartCorrelator() {
   options.network = &machine_->network;
   options.environment = {{"GRPC_PORT", std::to_string(kCorrelatorGrpcPort)},
                          {"METRICS_PORT", std::to_string(kMetricsPort)},
+                         // The lab's network is its own.
+                         {"TLS", "off"},
                          {"ENDPOINTS_FILE", endpoints_path}};
   ASSIGN_OR_RETURN(Program program, Start("correlator", std::move(options)));
   correlator_ = std::make_unique<Program>(std::move(program));
@@ -90,6 +92,7 @@ absl::Status Deployment::StartProbes(const std::map<std::string, std::string>& e
     options.environment.insert({{"INTERFACE", "auto"},
                                 {"K8S_NODE_NAME", node->machine.name},
                                 {"CORRELATOR_ADDRESS", correlator_address()},
+                                {"TLS", "off"},
                                 {"METRICS_PORT", std::to_string(kMetricsPort)}});
     ASSIGN_OR_RETURN(Program program, Start("probe-" + node->machine.name, std::move(options)));
     probes_.push_back(std::move(program));
@@ -166,7 +169,8 @@ absl::StatusOr<CommandResult> Deployment::RunCommandLine(std::vector<std::string
   ProcessOptions options;
   arguments.insert(arguments.begin(), BuiltProgram("audio-latency"));
   options.arguments = std::move(arguments);
-  options.environment = {{"AUDIO_LATENCY_SERVER", correlator_address()}};
+  options.environment = {{"AUDIO_LATENCY_SERVER", correlator_address()},
+                         {"AUDIO_LATENCY_PLAIN_TEXT", "true"}};
   return RunCommand(options);
 }
 

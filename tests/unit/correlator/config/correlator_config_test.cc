@@ -14,7 +14,7 @@ using Catch::Matchers::Contains;
 using Environment = std::map<std::string, std::string>;
 
 TEST_CASE("The defaults are those that are documented") {
-  const auto config = ParseCorrelatorConfig({}, {}, 6);
+  const auto config = ParseCorrelatorConfig({}, {{"TLS", "off"}}, 6);
   REQUIRE(config.ok());
   REQUIRE(config->has_value());
   CHECK((*config)->grpc_port == 9095);
@@ -29,11 +29,12 @@ TEST_CASE("The defaults are those that are documented") {
 }
 
 TEST_CASE("There is a matcher a core, but no more than learn well, unless told so") {
-  const Environment none;
+  const Environment none = {{"GRPC_ADDRESS", "::1"}};
   CHECK((*ParseCorrelatorConfig({}, none, 0))->matching.threads == 1);
   CHECK((*ParseCorrelatorConfig({}, none, 2))->matching.threads == 2);
   CHECK((*ParseCorrelatorConfig({}, none, 64))->matching.threads == 4);
-  CHECK((*ParseCorrelatorConfig({}, {{"MATCHER_THREADS", "16"}}, 64))->matching.threads == 16);
+  CHECK((*ParseCorrelatorConfig({}, {{"TLS", "off"}, {"MATCHER_THREADS", "16"}}, 64))
+            ->matching.threads == 16);
 }
 
 TEST_CASE("Every option arrives where it belongs") {

@@ -27,11 +27,11 @@ class Fixture {
       : flows(FlowRegistry::Create(*directory, 1000)),
         table(flows.get(), &sink, &realtime, &monotonic, IngestLimits{}),
         service(MakeProbeService(
-            &table, &monotonic,
+            &table, &realtime, &monotonic,
             {.signature = {}, .max_streams = max_streams, .correlator_instance = "c-1"})) {
     int port = 0;
     grpc::ServerBuilder builder;
-    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    builder.SetMaxReceiveMessageSize(kTransportMaxMessageBytes);
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(service.get());
     server = builder.BuildAndStart();

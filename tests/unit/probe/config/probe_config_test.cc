@@ -68,6 +68,10 @@ TEST_CASE("every option arrives") {
                                         {"PERF_BUFFER_SIZE", "16"},
                                         {"K8S_NODE_NAME", "worker-1"},
                                         {"CORRELATOR_ADDRESS", "[fd00::1]:7000"},
+                                        {"TLS_CERT_FILE", "c.pem"},
+                                        {"TLS_KEY_FILE", "k.pem"},
+                                        {"TLS_CA_FILE", "ca.pem"},
+                                        {"TLS_SERVER_NAME", "correlator"},
                                         {"METRICS_ADDRESS", "127.0.0.1"},
                                         {"METRICS_PORT", "0"},
                                         {"LOG_LEVEL", "debug"}});
@@ -84,6 +88,11 @@ TEST_CASE("every option arrives") {
   CHECK(config.flow_timeout_ns == 500'000'000);
   CHECK(config.ring_bytes == 16 * 4096);
   CHECK(config.node_name == "worker-1");
+  CHECK(config.tls.use_tls());
+  CHECK(config.tls.files.certificate == "c.pem");
+  CHECK(config.tls.files.key == "k.pem");
+  CHECK(config.tls.files.authorities == "ca.pem");
+  CHECK(config.tls_server_name == "correlator");
   CHECK(config.correlator_address == "[fd00::1]:7000");
   CHECK(config.correlator_port == 7000);
   CHECK(config.metrics_address == "127.0.0.1");

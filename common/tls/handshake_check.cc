@@ -1,0 +1,176 @@
+#include "common/tls/handshake_check.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "common/status/status_macros.h"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+
+namespace audio_latency {
+namespace {
+
+// A descriptor that is closed when it goes; -1: none.
+class Socket {
+ public:
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Socket& operator=(Socket&&) = delete;
+  ~Socket() {
+    if (fd_ >= 0) {
+      close(fd_);
+    }
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+absl::StatusOr<Socket> Connect(const std::string& server, std::chrono::milliseconds patience) {
+  const std::string port = server.substr(server.rfind(':') + 1);
+  addrinfo hints = {};
+  hints.ai_flags = AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int error = getaddrinfo(HostOf(server).c_str(), port.c_str(), &hints, &found);
+      error != 0) {
+    return absl::UnavailableError(fmt::format("{}: {}", HostOf(server), gai_strerror(error)));
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, freeaddrinfo);
+  constexpr int64_t kUsPerMs = 1'000;
+  constexpr int64_t kMsPerSecond = 1'000;
+  const timeval limit = {.tv_sec = patience.count() / kMsPerSecond,
+                         .tv_usec = patience.count() % kMsPerSecond * kUsPerMs};
+  int error = 0;
+  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+    Socket candidate(socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+    setsockopt(candidate.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(candidate.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    if (connect(candidate.get(), address->ai_addr, address->ai_addrlen) == 0) {
+      return candidate;
+    }
+    error = errno;
+  }
+  return absl::UnavailableError(fmt::format("{}: {}", server, std::strerror(error)));
+}
+
+template <auto kFree>
+struct Freed {
+  template <typename T>
+  void operator()(T* object) const {
+    kFree(object);
+  }
+};
+
+std::string PemOf(X509* certificate) {
+  const std::unique_ptr<BIO, Freed<BIO_free_all>> bio(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(bio.get(), certificate);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return {text, size > 0 ? static_cast<size_t>(size) : 0};
+}
+
+absl::Status ExplainVerification(const SSL& ssl, const std::string& server,
+                                 const std::string& server_name, long error) {
+  const std::unique_ptr<X509, Freed<X509_free>> certificate(SSL_get1_peer_certificate(&ssl));
+  CertificateFacts facts;
+  if (certificate != nullptr) {
+    if (absl::StatusOr<CertificateFacts> read = ReadCertificate(PemOf(certificate.get()));
+        read.ok()) {
+      facts = *std::move(read);
+    }
+  }
+  const auto refuse = [&](const std::string& what) {
+    return absl::UnauthenticatedError(
+        fmt::format("the certificate of {} ({}) {}", server, facts.subject, what));
+  };
+  switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return refuse(fmt::format("has expired (its end: {}); renew it there",
+                                FormatUnixSeconds(facts.not_after_unix_s)));
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return refuse(fmt::format("is not valid before {}; check the clocks",
+                                FormatUnixSeconds(facts.not_before_unix_s)));
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return refuse(fmt::format(
+          "is for another name than {}: it names {}; ask for it by such a name, or say which is "
+          "meant (TLS_SERVER_NAME, --server-name)",
+          server_name,
+          facts.dns_names.empty() ? "no DNS name"
+                                  : fmt::format("{}", fmt::join(facts.dns_names, ", "))));
+    default:
+      return refuse(
+          fmt::format("is not signed by an authority that is trusted here ({}); check "
+                      "the CA file",
+                      X509_verify_cert_error_string(error)));
+  }
+}
+
+bool IsIpAddress(const std::string& text) {
+  in6_addr ignored = {};
+  return inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
+}
+
+}  // namespace
+
+std::string HostOf(const std::string& server) {
+  std::string host = server.substr(0, server.rfind(':'));
+  return host.size() > 2 && host.front() == '[' && host.back() == ']'
+             ? host.substr(1, host.size() - 2)
+             : host;
+}
+
+absl::Status CheckHandshake(const std::string& server, const std::string& server_name,
+                            const TlsMaterial& material, std::chrono::milliseconds patience) {
+  ASSIGN_OR_RETURN(const Socket socket, Connect(server, patience));
+  const std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
+  const std::unique_ptr<BIO, Freed<BIO_free_all>> authorities(BIO_new_mem_buf(
+      material.authorities_pem.data(), static_cast<int>(material.authorities_pem.size())));
+  X509_STORE* const store = SSL_CTX_get_cert_store(context.get());
+  while (X509* const authority = PEM_read_bio_X509(authorities.get(), nullptr, nullptr, nullptr)) {
+    X509_STORE_add_cert(store, authority);
+    X509_free(authority);
+  }
+  const std::unique_ptr<SSL, Freed<SSL_free>> ssl(SSL_new(context.get()));
+  SSL_set_fd(ssl.get(), socket.get());
+  SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, nullptr);
+  if (IsIpAddress(server_name)) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), server_name.c_str());
+  } else {
+    SSL_set1_host(ssl.get(), server_name.c_str());
+    // As SSL_set_tlsext_host_name, whose macro casts in the style of C.
+    std::string name = server_name;
+    SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
+  }
+  constexpr unsigned char kHttp2[] = {2, 'h', '2'};
+  SSL_set_alpn_protos(ssl.get(), kHttp2, sizeof(kHttp2));
+  ERR_clear_error();
+  const int connected = SSL_connect(ssl.get());
+  const unsigned long error = ERR_peek_error();
+  ERR_clear_error();
+  if (connected == 1) {
+    return absl::OkStatus();
+  }
+  if (const long verified = SSL_get_verify_result(ssl.get()); verified != X509_V_OK) {
+    return ExplainVerification(*ssl, server, server_name, verified);
+  }
+  return absl::UnauthenticatedError(fmt::format(
+      "{} answers, but not in TLS ({}); is it a correlator with certificates?", server,
+      error == 0 ? "it closed the connection or said nothing" : ERR_reason_error_string(error)));
+}
+
+}  // namespace audio_latency
