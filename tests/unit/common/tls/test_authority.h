@@ -14,14 +14,14 @@ struct IssuedCertificate {
 };
 
 struct CertificateRequest {
-  std::string common_name;
+  std::string common_name = {};
   // As of openssl: "DNS:node-a,URI:audio-latency://node/a,IP:127.0.0.1"; "": no such extension.
-  std::string alternative_names;
+  std::string alternative_names = {};
   // Seconds from now.
   long begins_s = -3600;
   long ends_s = 3600;
   // "": for every use; "serverAuth", "clientAuth".
-  std::string extended_key_usage;
+  std::string extended_key_usage = {};
 };
 
 // Throws std::logic_error where libcrypto fails.

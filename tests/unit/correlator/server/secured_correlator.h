@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -55,9 +56,9 @@ class SecuredCorrelator {
   struct Options {
     bool with_tls = true;
     // Of the TOKEN_FILE; "": there is none.
-    std::string tokens;
+    std::string tokens = {};
     bool one_certificate_for_all_probes = false;
-    ListenerLimits limits;
+    ListenerLimits limits = {};
     std::chrono::milliseconds hello_patience{10'000};
     std::chrono::milliseconds handshake_patience{10'000};
   };
