@@ -39,7 +39,8 @@ class SecuredProbe {
     options.hello = correlator::MakeHello(node, instance);
     options.first_retry = std::chrono::milliseconds(20);
     options.longest_retry = std::chrono::milliseconds(200);
-    uplink_ = Uplink::Start(options, &queue_, &clock_exchange_, monotonic_, &log_);
+    uplink_ =
+        Uplink::Start(options, &queue_, &clock_exchange_, datagrams_.get(), monotonic_, &log_);
   }
 
   void WriteOwn(const IssuedCertificate& own) const {
@@ -60,6 +61,8 @@ class SecuredProbe {
   std::unique_ptr<TlsStore> tls_;
   BatchQueue queue_{BatchQueue::Limits{}};
   ClockExchange clock_exchange_{monotonic_};
+  std::unique_ptr<DatagramExchange> datagrams_ =
+      DatagramExchange::Create({.realtime = realtime_, .monotonic = monotonic_, .logger = &log_});
   std::unique_ptr<Uplink> uplink_;
 };
 
