@@ -36,6 +36,16 @@ absl::Status FlowTable::Define(const v1::InterfaceDefinition& definition) {
         fmt::format("interface {}: the name may have {} bytes, it has {}",
                     definition.interface_index(), kMaxInterfaceName, definition.name().size()));
   }
+  // It is shown in answers: a terminal must not take it for a command. Bytes above ASCII may stand
+  // in it, and protobuf lets only UTF-8 through.
+  if (std::any_of(definition.name().begin(), definition.name().end(), [](char byte) {
+        constexpr char kFirstPrintable = 0x20;
+        constexpr char kDelete = 0x7f;
+        return (byte >= 0 && byte < kFirstPrintable) || byte == kDelete;
+      })) {
+    return absl::InvalidArgumentError(fmt::format(
+        "interface {}: there are control characters in its name", definition.interface_index()));
+  }
   if (!interfaces_.contains(definition.interface_index()) && interfaces_.size() >= kMaxInterfaces) {
     return absl::ResourceExhaustedError(
         fmt::format("more than {} interfaces are defined", kMaxInterfaces));

@@ -38,8 +38,12 @@ class RateBudget {
   static constexpr double kNsPerSecond = 1e9;
 
   void Fill(int64_t now_ns) {
+    // Who read the clock first may come second.
+    if (now_ns <= filled_ns_) {
+      return;
+    }
     const double passed_s = static_cast<double>(now_ns - filled_ns_) / kNsPerSecond;
-    left_ = std::min(per_second_ * kBurstSeconds, left_ + std::max(0.0, passed_s) * per_second_);
+    left_ = std::min(per_second_ * kBurstSeconds, left_ + passed_s * per_second_);
     filled_ns_ = now_ns;
   }
 

@@ -1,0 +1,104 @@
+// The real programs over TLS with certificates made as the README says.
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "fmt/format.h"
+#include "tests/e2e/lone_probe.h"
+#include "tests/lab/cluster.h"
+#include "tests/lab/lab_test.h"
+#include "tests/lab/process.h"
+#include "tests/lab/scratch_folder.h"
+
+namespace audio_latency::lab {
+namespace {
+
+using Catch::Matchers::Contains;
+
+// $1: the correlator's address.
+constexpr const char* kIssue = R"(
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+  -subj "/CN=audio-latency CA" -keyout ca.key -out ca.pem
+issue() {
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$1.key" \
+    -out "$1.csr"
+  openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 90 -out "$1.pem" \
+    -extfile <(echo "subjectAltName=$2")
+}
+issue correlator "DNS:correlator,IP:$1"
+issue node-a DNS:node-a
+issue me URI:audio-latency://user/me
+)";
+
+std::map<std::string, std::string> TlsOf(const ScratchFolder& folder, const std::string& name) {
+  return {{"TLS_CERT_FILE", fmt::format("{}/{}.pem", folder.path(), name)},
+          {"TLS_KEY_FILE", fmt::format("{}/{}.key", folder.path(), name)},
+          {"TLS_CA_FILE", folder.path() + "/ca.pem"}};
+}
+
+bool Says(const std::string& log_path, const std::string& text) {
+  for (int i = 0; i < 400; ++i) {
+    if (ReadFile(log_path).find(text) != std::string::npos) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return false;
+}
+
+TEST_CASE("programs with the README's certificates trust each other, and nobody else") {
+  const ScratchFolder folder;
+  auto cluster = Require(Cluster::Create());
+  Machine* machine = Require(cluster->AddMachine("correlator"));
+  ProcessOptions issuing;
+  issuing.arguments = {"bash", "-c", fmt::format("set -e; cd {};{}", folder.path(), kIssue),
+                       "issue", machine->address};
+  const CommandResult issued = Require(RunCommand(issuing));
+  INFO(issued.error);
+  REQUIRE(issued.exit_status == 0);
+
+  ProcessOptions correlator;
+  correlator.arguments = {BuiltProgram("audio-latency-correlator")};
+  correlator.environment = TlsOf(folder, "correlator");
+  correlator.network = &machine->network;
+  correlator.log_path = folder.path() + "/correlator.log";
+  Process running = Require(Process::Start(correlator));
+  REQUIRE(Says(correlator.log_path, "startup_complete"));
+
+  const std::string server = machine->address + ":9095";
+  auto environment = TlsOf(folder, "node-a");
+  environment.insert({{"CORRELATOR_ADDRESS", server}, {"K8S_NODE_NAME", "node-a"}});
+  environment["INTERFACE"] = "lo";
+  {
+    auto probe =
+        Require(LoneProbe::Start(machine->network, environment, folder.path() + "/probe.log"));
+    CHECK(Says(correlator.log_path, "\"probe_connected\""));
+    const auto ask = [&](const std::vector<std::string>& more) {
+      ProcessOptions options;
+      options.arguments = {BuiltProgram("audio-latency"), "nodes", "--server", server};
+      options.arguments.insert(options.arguments.end(), more.begin(), more.end());
+      options.network = &machine->network;
+      return Require(RunCommand(options));
+    };
+    const std::string ca = folder.path() + "/ca.pem";
+    const CommandResult let_in =
+        ask({"--ca", ca, "--cert", folder.path() + "/me.pem", "--key", folder.path() + "/me.key"});
+    CHECK(let_in.exit_status == 0);
+    CHECK_THAT(let_in.output, Contains("node-a"));
+    CHECK_THAT(ask({"--ca", ca}).error, Contains("a certificate is needed"));
+    CHECK_THAT(ask({"--plain-text"}).error, Contains("give --ca"));
+  }
+  environment["K8S_NODE_NAME"] = "node-b";
+  {
+    auto probe =
+        Require(LoneProbe::Start(machine->network, environment, folder.path() + "/other.log"));
+    CHECK(Says(folder.path() + "/other.log", "reports as node node-b, but its certificate"));
+    CHECK(Says(correlator.log_path, "\"probe_refused\""));
+  }
+  CHECK(running.Terminate() == 0);
+}
+
+}  // namespace
+}  // namespace audio_latency::lab
