@@ -62,6 +62,7 @@ TEST_CASE("programs with the README's certificates trust each other, and nobody 
   ProcessOptions correlator;
   correlator.arguments = {BuiltProgram("audio-latency-correlator")};
   correlator.environment = TlsOf(folder, "correlator");
+  correlator.environment["METRICS_PORT"] = "9190";  // the probe has 9090
   correlator.network = &machine->network;
   correlator.log_path = folder.path() + "/correlator.log";
   Process running = Require(Process::Start(correlator));
