@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,10 @@ namespace {
 using google::protobuf::Map;
 using google::protobuf::RepeatedPtrField;
 using Align = Table::Align;
+
+// NodeClock.state.
+constexpr std::string_view kSynchronising = "synchronising";
+constexpr std::string_view kGood = "good";
 
 std::string Name(const v1::Endpoint& endpoint) {
   for (const std::string* name : {&endpoint.pod(), &endpoint.workload(), &endpoint.address()}) {
@@ -79,7 +84,32 @@ std::string Position(const v1::TracePoint& point) {
                                          : fmt::format("seq {}", point.position());
 }
 
+// As the kernel sees the node's wall clock: by whom it is not, and how far it may be off.
+std::string KernelClockText(const v1::Node& node) {
+  if (!node.has_kernel_clock()) {
+    return "?";
+  }
+  const v1::KernelClock& clock = node.kernel_clock();
+  return clock.is_synchronised()
+             ? fmt::format("synchronised, ± {}", FormatSeconds(clock.maximum_error_seconds()))
+             : "not synchronised";
+}
+
 }  // namespace
+
+std::string ClocksText(const RepeatedPtrField<v1::NodeClock>& clocks) {
+  std::string text;
+  for (const v1::NodeClock& clock : clocks) {
+    if (clock.state() == kGood) {
+      continue;
+    }
+    text += fmt::format(
+        "{}: the clock is {}; {} events wait for it to be good, and nothing that "
+        "this node sees is told before.\n",
+        clock.node(), clock.state(), FormatCount(clock.waiting_events()));
+  }
+  return text;
+}
 
 std::string DropsText(const Map<std::string, double>& drops) {
   constexpr size_t kShown = 3;
@@ -156,18 +186,24 @@ std::string NodesText(const RepeatedPtrField<v1::Node>& nodes, double now_unix_s
                {"LAST SEEN"},
                {"CLOCK"},
                {"± ERROR", Align::kRight},
+               {"OFFSET", Align::kRight},
+               {"DRIFT", Align::kRight},
+               {"KERNEL CLOCK"},
                {"EVENTS", Align::kRight},
                {"FLOWS", Align::kRight},
                {"LOST", Align::kRight},
                {"NOT SIGNED OR LOST"},
                {"VERSION"}});
   for (const v1::Node& node : nodes) {
+    const bool is_known = node.clock_state() != kSynchronising;
     table.AddRow({node.node(), node.connected() ? "connected" : "gone",
-                  FormatAge(node.last_seen_unix_seconds(), now_unix_seconds), node.clock_state(),
-                  node.clock_state() == "synchronising"
-                      ? "?"
-                      : FormatSeconds(node.clock_error_bound_seconds()),
-                  FormatCount(node.events()), FormatCount(node.flows()),
+                  FormatAge(node.last_seen_unix_seconds(), now_unix_seconds),
+                  is_known ? fmt::format("{} ({})", node.clock_state(), node.clock_source())
+                           : node.clock_state(),
+                  is_known ? FormatSeconds(node.clock_error_bound_seconds()) : "?",
+                  is_known ? FormatSeconds(node.clock_offset_seconds()) : "?",
+                  is_known ? fmt::format("{:.1f} ppm", node.clock_drift_ppm()) : "?",
+                  KernelClockText(node), FormatCount(node.events()), FormatCount(node.flows()),
                   FormatShare(node.lost_share()), DropsText(node.drops()), node.version()});
   }
   return table.Text();

@@ -20,6 +20,9 @@ std::string NodesText(const google::protobuf::RepeatedPtrField<v1::Node>& nodes,
                       double now_unix_seconds);
 std::string TracesText(const google::protobuf::RepeatedPtrField<v1::Trace>& traces);
 
+// What to know of the clocks behind an answer: a line for each that is not good; empty: all are.
+std::string ClocksText(const google::protobuf::RepeatedPtrField<v1::NodeClock>& clocks);
+
 // "ring_full 12, gate_silence 3 and 2 more": the largest first; "none".
 std::string DropsText(const google::protobuf::Map<std::string, double>& drops);
 

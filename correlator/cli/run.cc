@@ -71,9 +71,10 @@ class Run {
       return WriteJson(response, JsonForm::kIndented);
     }
     if (response.paths().empty()) {
-      return WriteNothingSeen();
+      RETURN_IF_ERROR(WriteNothingSeen());
+      return Write(ClocksText(response.clocks()));
     }
-    return Write(PathsText(response.paths()));
+    return Write(PathsText(response.paths()) + ClocksText(response.clocks()));
   }
 
   absl::Status Hops() {
@@ -83,9 +84,10 @@ class Run {
       return WriteJson(response, JsonForm::kIndented);
     }
     if (response.hops().empty()) {
-      return WriteNothingSeen();
+      RETURN_IF_ERROR(WriteNothingSeen());
+      return Write(ClocksText(response.clocks()));
     }
-    return Write(HopsText(response.hops()));
+    return Write(HopsText(response.hops()) + ClocksText(response.clocks()));
   }
 
   absl::Status Nodes() {
@@ -104,7 +106,7 @@ class Run {
     if (command_.as_json) {
       return WriteJson(response, JsonForm::kIndented);
     }
-    return Write(TracesText(response.traces()));
+    return Write(TracesText(response.traces()) + ClocksText(response.clocks()));
   }
 
   absl::Status Watch() {
@@ -134,6 +136,7 @@ class Run {
     RETURN_IF_ERROR(Write(fmt::format("{}  {}  {}\n", time, command_.server, window)));
     RETURN_IF_ERROR(response.paths().empty() ? WriteNothingSeen()
                                              : Write(PathsText(response.paths())));
+    RETURN_IF_ERROR(Write(ClocksText(response.clocks())));
     return Write(surroundings_.is_terminal ? "" : "\n");
   }
 

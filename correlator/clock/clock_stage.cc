@@ -84,6 +84,10 @@ class ClockStageImplementation final : public ClockStage {
     if (!state.clock->Add(exchange, now_ns)) {
       return false;
     }
+    // Of events that were handed on already: paths ask only later.
+    if (state.clock->is_synchronised()) {
+      errors_.Set(node, state.bounds.Add(state.clock->HindsightBoundNs(), now_ns));
+    }
     if (state.clock->StateAt(now_ns) == ClockState::kGood) {
       Convert(node, std::exchange(state.held, {}), now_ns, &state);
     }
@@ -114,6 +118,8 @@ class ClockStageImplementation final : public ClockStage {
         .state = state.clock->StateAt(now_ns),
         .offset_ns = state.clock->offset_ns(),
         .error_bound_ns = state.clock->is_synchronised() ? state.clock->ErrorBoundNs(now_ns) : 0,
+        .drift = state.clock->drift(),
+        .waiting_events = state.held.size(),
         .unsynchronised_events = state.unsynchronised_events,
         .out_of_range_events = state.out_of_range_events};
   }

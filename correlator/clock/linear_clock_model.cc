@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <span>
 #include <vector>
@@ -97,12 +98,24 @@ double LastWithRoom(const Lines& lines, double from, double to) {
 }  // namespace
 
 void LinearClockModel::Add(const ClockExchange& exchange) {
-  window_.push_back({.lower_at_ns = exchange.probe_receive_ns,
-                     .lower_ns = exchange.correlator_send_ns - exchange.probe_receive_ns,
-                     .upper_at_ns = exchange.probe_send_ns,
-                     .upper_ns = exchange.correlator_receive_ns - exchange.probe_send_ns});
+  // By the correlator's time: what was exchanged on the stream is told later than what came over
+  // UDP.
+  auto later = window_.end();
+  while (later != window_.begin() && std::prev(later)->SentNs() > exchange.correlator_send_ns) {
+    --later;
+  }
+  if (later == window_.end() && !window_.empty() &&
+      exchange.probe_receive_ns < window_.back().lower_at_ns) {
+    // The node's clock went back: nothing of before is true any more.
+    window_.clear();
+    later = window_.end();
+  }
+  window_.insert(later, {.lower_at_ns = exchange.probe_receive_ns,
+                         .lower_ns = exchange.correlator_send_ns - exchange.probe_receive_ns,
+                         .upper_at_ns = exchange.probe_send_ns,
+                         .upper_ns = exchange.correlator_receive_ns - exchange.probe_send_ns});
   ++exchanges_;
-  while (window_.front().lower_at_ns < exchange.probe_receive_ns - kWindowNs ||
+  while (window_.front().lower_at_ns < window_.back().lower_at_ns - kWindowNs ||
          window_.size() > kMaxWindow) {
     window_.pop_front();
   }

@@ -40,12 +40,15 @@ class LinearClockModel final : public ClockModel {
     int64_t lower_ns = 0;
     int64_t upper_at_ns = 0;  // node's clock
     int64_t upper_ns = 0;
+
+    // t3, when the correlator answered.
+    int64_t SentNs() const { return lower_at_ns + lower_ns; }
   };
 
   // Nothing when no line fits all of the window.
   std::optional<OffsetEstimate> Fit() const;
 
-  std::deque<Bounds> window_;
+  std::deque<Bounds> window_;  // by SentNs()
   std::optional<OffsetEstimate> estimate_;
   size_t exchanges_ = 0;
 };

@@ -63,6 +63,10 @@ void NodeClock::Follow(const OffsetEstimate& estimate) {
                   .drift = estimate.drift};
   if (!segments_.empty()) {
     segment.begin_ns = std::max(segment.begin_ns, segments_.back().begin_ns);
+    const int64_t told_ns = segments_.back().OffsetAt(estimate.node_time_ns);
+    const int64_t off_ns = std::max(estimate.upper_ns - told_ns, told_ns - estimate.lower_ns);
+    const bool was_used = newest_converted_ns_ > segments_.back().exchange_ns;
+    hindsight_bound_ns_ = was_used ? BoundAfterNs(off_ns, 0) : 0;
   }
   // The estimate is as of its exchange, the segment may begin later.
   const int64_t moved_ns =

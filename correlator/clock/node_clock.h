@@ -34,11 +34,16 @@ class NodeClock {
   // Needs is_synchronised().
   int64_t ToCorrelatorNs(int64_t node_time_ns);
   int64_t offset_ns() const;
+  // Nanoseconds that the offset grows by each nanosecond; 0 before it is known.
+  double drift() const { return segments_.empty() ? 0 : segments_.back().drift; }
   // How far off the converted time of an event of now may be; grows while no exchange comes.
   int64_t ErrorBoundNs(int64_t now_ns) const;
   // How far off ToCorrelatorNs(node_time_ns) may be; grows with how far the time is from the
   // exchange whose estimate converts it. Needs is_synchronised().
   int64_t ErrorBoundAtNs(int64_t node_time_ns) const;
+  // How far off the times may have been that were converted since the exchange before, as the newest
+  // tells: more than was told of them where the node's clock was slewed meanwhile.
+  int64_t HindsightBoundNs() const { return hindsight_bound_ns_; }
 
  private:
   // From `begin_ns` (node's clock) on: offset_ns, moving by `drift`, and until kSlewNs later by
@@ -64,6 +69,7 @@ class NodeClock {
   int64_t newest_converted_ns_ = 0;
   int64_t newest_exchange_ns_ = 0;  // correlator's clock
   int64_t bound_ns_ = 0;            // as of the newest exchange
+  int64_t hindsight_bound_ns_ = 0;
 };
 
 }  // namespace audio_latency::correlator

@@ -32,6 +32,10 @@ struct ClockStatus {
   // Correlator's monotonic clock minus the node's.
   int64_t offset_ns = 0;
   int64_t error_bound_ns = 0;
+  // Nanoseconds that the offset grows by each nanosecond.
+  double drift = 0;
+  // Events held until the clock is good.
+  uint64_t waiting_events = 0;
   // Events dropped before the clock was good, and events whose time no clock error explains.
   uint64_t unsynchronised_events = 0;
   uint64_t out_of_range_events = 0;

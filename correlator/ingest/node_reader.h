@@ -17,6 +17,9 @@ enum class ClockState : uint8_t { kSynchronising, kGood, kStale };
 // probe's stream.
 enum class ClockSource : uint8_t { kStream, kDatagrams };
 
+// Cause of events that were dropped because their node's clock did not become good in time.
+inline constexpr char kClockUnsynchronised[] = "clock_unsynchronised";
+
 struct NodeSnapshot {
   std::string node;
   std::string instance;
@@ -28,7 +31,11 @@ struct NodeSnapshot {
   double clock_offset_seconds = 0;
   // Infinite: not known.
   double clock_error_bound_seconds = 0;
+  // By how much the offset grows, in millionths.
+  double clock_drift_ppm = 0;
   ClockSource clock_source = ClockSource::kStream;
+  // Events that wait for the clock to be good.
+  double clock_waiting_events = 0;
   // What the node's kernel says of its wall clock (adjtimex(2)); nothing before the probe told.
   struct KernelClock {
     bool is_synchronised = false;

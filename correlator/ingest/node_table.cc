@@ -486,11 +486,13 @@ NodeSnapshot NodeTable::Snapshot(const Node& node_const) const {
                               ? ClockSource::kDatagrams
                               : ClockSource::kStream;
   snapshot.kernel_clock = node.kernel_clock;
+  snapshot.clock_drift_ppm = clock.drift * 1e6;
+  snapshot.clock_waiting_events = static_cast<double>(clock.waiting_events);
   snapshot.events = static_cast<double>(node.events);
   snapshot.flows = static_cast<double>(node.flows.size());
   std::map<std::string, uint64_t> drops = node.drops;
   if (clock.unsynchronised_events > 0) {
-    drops["clock_unsynchronised"] += clock.unsynchronised_events;
+    drops[kClockUnsynchronised] += clock.unsynchronised_events;
   }
   if (clock.out_of_range_events > 0) {
     drops["time_out_of_range"] += clock.out_of_range_events;

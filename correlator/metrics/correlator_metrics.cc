@@ -15,6 +15,9 @@ namespace {
 using Combine = SeriesLimit::Combine;
 using Families = std::vector<prometheus::MetricFamily>;
 
+// Of gauges, which tell of now.
+constexpr uint32_t kErrorWindowSeconds = 60;
+constexpr double kPpm = 1e-6;
 constexpr double kNsPerSecond = 1e9;
 
 // Counts that grow although nothing is wrong, so that nobody is to be alarmed by them.
@@ -146,10 +149,15 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     for (const HopSnapshot& hop : paths_.Hops(0)) {
       if (hop.kind == HopKind::kTransit) {
         Add(TransitLabels(hop), HistogramNumbers(hop.delay), &transit_);
-        Add(TransitLabels(hop), {hop.delay.error_bound_seconds}, &transit_error_);
         Add(TransitLabels(hop), {hop.delay.negative_count}, &transit_negative_);
       } else {
         Add(ProcessingLabels(hop), HistogramNumbers(hop.delay), &processing_);
+      }
+    }
+    for (const HopSnapshot& hop : paths_.Hops(kErrorWindowSeconds)) {
+      if (hop.kind == HopKind::kTransit) {
+        Add(TransitLabels(hop), {hop.delay.error_bound_seconds}, &transit_error_);
+      } else {
         Add(ProcessingLabels(hop), {hop.delay.error_bound_seconds}, &processing_error_);
       }
     }
@@ -159,10 +167,12 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     for (const PathSnapshot& path : paths_.Paths(0)) {
       const MetricLabels labels = {{"path", path.path}};
       Add(labels, HistogramNumbers(path.delay), &path_);
-      Add(labels, {path.delay.error_bound_seconds}, &path_error_);
       Add(labels, {path.delay.negative_count}, &path_negative_);
       Add(labels, {path.coverage}, &path_coverage_);
       Add(labels, {static_cast<double>(path.last_seen_unix_ns) / kNsPerSecond}, &path_last_seen_);
+    }
+    for (const PathSnapshot& path : paths_.Paths(kErrorWindowSeconds)) {
+      Add({{"path", path.path}}, {path.delay.error_bound_seconds}, &path_error_);
     }
   }
 
@@ -186,6 +196,21 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       if (node.clock_state != ClockState::kSynchronising) {
         Add(labels, {node.clock_error_bound_seconds}, &clock_error_);
         Add(labels, {node.clock_offset_seconds}, &clock_offset_);
+        Add(labels, {node.clock_drift_ppm * kPpm}, &clock_drift_);
+        for (const ClockSource source : {ClockSource::kDatagrams, ClockSource::kStream}) {
+          Add({{"node", node.node},
+               {"source", source == ClockSource::kDatagrams ? "udp" : "stream"}},
+              {node.clock_source == source ? 1.0 : 0.0}, &clock_source_);
+        }
+      }
+      Add(labels, {node.clock_waiting_events}, &clock_waiting_);
+      if (node.kernel_clock.has_value()) {
+        const NodeSnapshot::KernelClock& kernel = *node.kernel_clock;
+        Add(labels, {kernel.is_synchronised ? 1.0 : 0.0}, &kernel_synchronised_);
+        Add(labels, {kernel.offset_seconds}, &kernel_offset_);
+        Add(labels, {kernel.frequency_ppm * kPpm}, &kernel_frequency_);
+        Add(labels, {kernel.estimated_error_seconds}, &kernel_estimated_error_);
+        Add(labels, {kernel.maximum_error_seconds}, &kernel_maximum_error_);
       }
       for (const NodeSnapshot::Drop& drop : node.drops) {
         Add({{"node", node.node}, {"cause", drop.cause}, {"lost", drop.lost ? "true" : "false"}},
@@ -262,11 +287,13 @@ class SnapshotMetrics final : public CorrelatorMetrics {
                 "One-way delay of the audio from the first point of a path to the last.");
   LimitedFamily transit_error_ =
       Gauge("audio_latency_error_bound_seconds",
-            "Largest clock error of the hop's delays: each is true within this, either way.");
+            "Largest clock error of the hop's delays in the last minute: each is true within "
+            "this, either way.");
   LimitedFamily processing_error_ = Gauge("audio_processing_latency_error_bound_seconds",
-                                          "Largest clock error of the delays inside a pod.");
-  LimitedFamily path_error_ =
-      Gauge("audio_path_latency_error_bound_seconds", "Largest clock error of the path's delays.");
+                                          "Largest clock error of the delays inside a pod in "
+                                          "the last minute.");
+  LimitedFamily path_error_ = Gauge("audio_path_latency_error_bound_seconds",
+                                    "Largest clock error of the path's delays in the last minute.");
   LimitedFamily transit_negative_ =
       Counter("audio_latency_negative_delays_total",
               "Delays of a hop below zero: the clocks' error is larger than the delay.");
@@ -305,17 +332,65 @@ class SnapshotMetrics final : public CorrelatorMetrics {
             "How far the node's clock, as corrected, may be off the correlator's, either way.");
   LimitedFamily clock_offset_ = Gauge("audio_latency_node_clock_offset_seconds",
                                       "The correlator's monotonic clock minus the node's.");
+  LimitedFamily clock_drift_ = Gauge("audio_latency_node_clock_drift_ratio",
+                                     "By how much the offset grows, in seconds each second.");
+  LimitedFamily clock_source_ =
+      Gauge("audio_latency_node_clock_source",
+            "1 for how the node's clock is measured: over UDP, or on the stream when that does not "
+            "pass.");
+  LimitedFamily clock_waiting_ =
+      Gauge("audio_latency_node_clock_waiting_events",
+            "Events of the node that are not told before its clock is good.");
+  LimitedFamily kernel_synchronised_ =
+      Gauge("audio_latency_node_kernel_clock_synchronised",
+            "1 while the node's kernel says that its wall clock is disciplined (adjtimex).");
+  LimitedFamily kernel_offset_ = Gauge("audio_latency_node_kernel_clock_offset_seconds",
+                                       "What the kernel has still to slew the wall clock by.");
+  LimitedFamily kernel_frequency_ = Gauge("audio_latency_node_kernel_clock_frequency_ratio",
+                                          "The kernel's correction of its clock's rate.");
+  LimitedFamily kernel_estimated_error_ =
+      Gauge("audio_latency_node_kernel_clock_estimated_error_seconds",
+            "The kernel's estimate of the wall clock's error.");
+  LimitedFamily kernel_maximum_error_ =
+      Gauge("audio_latency_node_kernel_clock_maximum_error_seconds",
+            "The kernel's bound of the wall clock's error.");
   LimitedFamily node_drops_ =
       Counter("audio_latency_node_drops_total",
               "What the node's probe did not turn into events or could not deliver, by cause.");
 
   // In the order of the page.
-  const std::vector<LimitedFamily*> limited_ = {
-      &transit_,        &processing_,       &path_,          &transit_error_, &processing_error_,
-      &path_error_,     &transit_negative_, &path_negative_, &path_coverage_, &path_last_seen_,
-      &signatures_,     &errors_,           &not_reported_,  &ignored_,       &node_connected_,
-      &node_last_seen_, &node_events_,      &node_flows_,    &node_lost_,     &node_info_,
-      &clock_state_,    &clock_error_,      &clock_offset_,  &node_drops_};
+  const std::vector<LimitedFamily*> limited_ = {&transit_,
+                                                &processing_,
+                                                &path_,
+                                                &transit_error_,
+                                                &processing_error_,
+                                                &path_error_,
+                                                &transit_negative_,
+                                                &path_negative_,
+                                                &path_coverage_,
+                                                &path_last_seen_,
+                                                &signatures_,
+                                                &errors_,
+                                                &not_reported_,
+                                                &ignored_,
+                                                &node_connected_,
+                                                &node_last_seen_,
+                                                &node_events_,
+                                                &node_flows_,
+                                                &node_lost_,
+                                                &node_info_,
+                                                &clock_state_,
+                                                &clock_error_,
+                                                &clock_offset_,
+                                                &clock_drift_,
+                                                &clock_source_,
+                                                &clock_waiting_,
+                                                &kernel_synchronised_,
+                                                &kernel_offset_,
+                                                &kernel_frequency_,
+                                                &kernel_estimated_error_,
+                                                &kernel_maximum_error_,
+                                                &node_drops_};
 };
 
 }  // namespace

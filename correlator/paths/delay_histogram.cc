@@ -130,10 +130,28 @@ void DelaySeries::Add(int64_t delay_ns, int64_t error_bound_ns, int64_t now_ns) 
     part->histogram.Add(delay_ns);
     part->error_bound_ns = std::max(part->error_bound_ns, error_bound_ns);
   }
+  if (error_bound_ns == ClockErrorBoard::kUnboundedNs) {
+    ++unbounded_;
+  } else {
+    error_bounds_.Add(error_bound_ns);
+  }
   const auto& bounds = BucketBoundsNs();
   const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), delay_ns);
   ++buckets_[static_cast<size_t>(bucket - bounds.begin())];
   newest_ns_ = std::max(newest_ns_, now_ns);
+}
+
+int64_t DelaySeries::ErrorBoundSinceStartNs() const {
+  // What lies outside is one in a thousand.
+  constexpr double kShare = 0.999;
+  const uint64_t count = total_.histogram.count();
+  if (static_cast<double>(unbounded_) > (1 - kShare) * static_cast<double>(count)) {
+    return ClockErrorBoard::kUnboundedNs;
+  }
+  // A step of the histogram wider, since its value may lie below what was added.
+  constexpr double kStep = 1.01;
+  const double bound_ns = error_bounds_.QuantileNs(kShare) * kStep;
+  return std::min(static_cast<int64_t>(std::ceil(bound_ns)), error_bounds_.most_ns());
 }
 
 DelaySnapshot DelaySeries::Snapshot(uint32_t window_seconds, int64_t now_ns) const {
@@ -162,9 +180,11 @@ DelaySnapshot DelaySeries::Snapshot(uint32_t window_seconds, int64_t now_ns) con
   snapshot.min_seconds = static_cast<double>(histogram.least_ns()) * 1e-9;
   snapshot.mean_seconds = histogram.mean_ns() * 1e-9;
   snapshot.negative_count = static_cast<double>(histogram.negative_count());
-  snapshot.error_bound_seconds = part->error_bound_ns == ClockErrorBoard::kUnboundedNs
+  const int64_t error_bound_ns =
+      window_seconds > 0 ? part->error_bound_ns : ErrorBoundSinceStartNs();
+  snapshot.error_bound_seconds = error_bound_ns == ClockErrorBoard::kUnboundedNs
                                      ? std::numeric_limits<double>::infinity()
-                                     : static_cast<double>(part->error_bound_ns) * 1e-9;
+                                     : static_cast<double>(error_bound_ns) * 1e-9;
   std::transform(buckets_.begin(), buckets_.end(), snapshot.buckets.begin(),
                  [](uint64_t count) { return static_cast<double>(count); });
   snapshot.sum_seconds = static_cast<double>(total_.histogram.sum_ns()) * 1e-9;

@@ -70,8 +70,11 @@ class DelaySeries {
  private:
   struct Part {
     DelayHistogram histogram;
+    // The largest.
     int64_t error_bound_ns = 0;
   };
+  int64_t ErrorBoundSinceStartNs() const;
+
   struct Slice {
     int64_t number = -1;
     Part part;
@@ -80,6 +83,9 @@ class DelaySeries {
   static constexpr size_t kSlices = kLongestWindowSeconds / (kSliceNs / 1'000'000'000) + 1;
 
   Part total_;
+  // Of all samples since the start; those that are not known are only counted.
+  DelayHistogram error_bounds_;
+  uint64_t unbounded_ = 0;
   std::array<Slice, kSlices> slices_;
   std::array<uint64_t, kDelayBucketsSeconds.size() + 1> buckets_ = {};
   int64_t newest_ns_ = 0;

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,6 +56,22 @@ std::optional<uint64_t> ParseSignature(std::string_view text) {
   return signature;
 }
 
+// The nodes that an answer touches. Where one of them is not known it may be any.
+struct NodeNames {
+  void Add(const std::string& name) {
+    if (name.empty()) {
+      is_incomplete = true;
+    } else {
+      names.insert(name);
+    }
+  }
+  // For AddClocks: empty means all.
+  std::set<std::string> all() const { return is_incomplete ? std::set<std::string>() : names; }
+
+  std::set<std::string> names;
+  bool is_incomplete = false;
+};
+
 class SnapshotQueryService final : public LatencyQueryService {
  public:
   SnapshotQueryService(const QuerySources& sources, int max_watchers)
@@ -82,8 +99,11 @@ class SnapshotQueryService final : public LatencyQueryService {
     }
     for (const PathSnapshot& path : sources_.paths.Paths(request->window_seconds())) {
       if (path.path == request->path()) {
-        ToProto(path, LostShare(path, sources_.paths.Hops(0), sources_.nodes.Nodes()),
-                response->mutable_path());
+        const std::vector<HopSnapshot> hops = sources_.paths.Hops(0);
+        const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
+        ToProto(path, LostShare(path, hops, nodes), response->mutable_path());
+        const std::vector<std::string> names = NodesOf(path, hops);
+        AddClocks(nodes, {names.begin(), names.end()}, response->mutable_clocks());
         return Status::OK;
       }
     }
@@ -97,11 +117,15 @@ class SnapshotQueryService final : public LatencyQueryService {
     if (Status status = CheckWindow(request->window_seconds()); !status.ok()) {
       return status;
     }
+    NodeNames names;
     for (const HopSnapshot& hop : sources_.paths.Hops(request->window_seconds())) {
       if (request->through().empty() || GoesThrough(hop, request->through())) {
         ToProto(hop, response->add_hops());
+        names.Add(hop.source.node);
+        names.Add(hop.destination.node);
       }
     }
+    AddClocks(sources_.nodes.Nodes(), names.all(), response->mutable_clocks());
     return Status::OK;
   }
 
@@ -156,9 +180,16 @@ class SnapshotQueryService final : public LatencyQueryService {
     }
     matches.resize(std::min(matches.size(), kMostTraces));
     const TraceWriter writer = MakeTraceWriter();
+    NodeNames names;
     for (const Match& match : matches) {
       writer.Write(match, response->add_traces());
     }
+    for (const v1::Trace& trace : response->traces()) {
+      for (const v1::TracePoint& point : trace.points()) {
+        names.Add(point.node());
+      }
+    }
+    AddClocks(sources_.nodes.Nodes(), names.all(), response->mutable_clocks());
     return Status::OK;
   }
 
@@ -197,11 +228,17 @@ class SnapshotQueryService final : public LatencyQueryService {
     const std::vector<HopSnapshot> hops = sources_.paths.Hops(0);
     // Once an answer: a snapshot takes every node's lock.
     const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
+    NodeNames names;
     for (const PathSnapshot& path : sources_.paths.Paths(window_seconds)) {
       if (through.empty() || GoesThrough(path, through, hops)) {
         ToProto(path, LostShare(path, hops, nodes), response->add_paths());
+        const std::vector<std::string> of_path = NodesOf(path, hops);
+        std::for_each(of_path.begin(), of_path.end(),
+                      [&names](const std::string& name) { names.Add(name); });
+        names.is_incomplete |= of_path.empty();
       }
     }
+    AddClocks(nodes, names.all(), response->mutable_clocks());
   }
 
   // Where nothing is known of the path's nodes, any of them may have lost some of it.

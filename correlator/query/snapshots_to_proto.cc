@@ -33,6 +33,25 @@ const char* StateName(ClockState state) {
   return "";
 }
 
+const char* SourceName(ClockSource source) {
+  return source == ClockSource::kDatagrams ? "udp" : "stream";
+}
+
+void ToProto(const NodeSnapshot& node, v1::NodeClock* message) {
+  message->set_node(node.node);
+  message->set_state(StateName(node.clock_state));
+  message->set_offset_seconds(node.clock_offset_seconds);
+  message->set_drift_ppm(node.clock_drift_ppm);
+  message->set_error_bound_seconds(node.clock_error_bound_seconds);
+  message->set_source(SourceName(node.clock_source));
+  message->set_waiting_events(node.clock_waiting_events);
+  for (const NodeSnapshot::Drop& drop : node.drops) {
+    if (drop.cause == kClockUnsynchronised) {
+      message->set_unsynchronised_events(drop.count);
+    }
+  }
+}
+
 bool IsNamed(const Endpoint& endpoint, std::string_view name) {
   return endpoint.pod == name || endpoint.workload == name || endpoint.PathName() == name;
 }
@@ -89,6 +108,26 @@ void ToProto(const NodeSnapshot& node, v1::Node* message) {
   }
   message->set_lost_share(node.lost_share);
   message->set_flows(node.flows);
+  message->set_clock_drift_ppm(node.clock_drift_ppm);
+  message->set_clock_source(SourceName(node.clock_source));
+  if (node.kernel_clock.has_value()) {
+    v1::KernelClock* const clock = message->mutable_kernel_clock();
+    clock->set_is_synchronised(node.kernel_clock->is_synchronised);
+    clock->set_offset_seconds(node.kernel_clock->offset_seconds);
+    clock->set_frequency_ppm(node.kernel_clock->frequency_ppm);
+    clock->set_estimated_error_seconds(node.kernel_clock->estimated_error_seconds);
+    clock->set_maximum_error_seconds(node.kernel_clock->maximum_error_seconds);
+  }
+}
+
+void AddClocks(const std::vector<NodeSnapshot>& nodes, const std::set<std::string>& names,
+               google::protobuf::RepeatedPtrField<v1::NodeClock>* clocks) {
+  for (const NodeSnapshot& node : nodes) {
+    if (names.empty() || names.contains(node.node) ||
+        (node.connected && node.clock_state != ClockState::kGood)) {
+      ToProto(node, clocks->Add());
+    }
+  }
 }
 
 void ToProto(const PathSnapshot& path, double lost_share, v1::Path* message) {

@@ -3,6 +3,8 @@
 #ifndef CORRELATOR_QUERY_SNAPSHOTS_TO_PROTO_H_
 #define CORRELATOR_QUERY_SNAPSHOTS_TO_PROTO_H_
 
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +19,11 @@ void ToProto(const HopSnapshot& hop, v1::Hop* message);
 void ToProto(const NodeSnapshot& node, v1::Node* message);
 // `lost_share`: of the events behind the path.
 void ToProto(const PathSnapshot& path, double lost_share, v1::Path* message);
+
+// What an answer tells of the clocks behind it: those of `names` (empty: of all nodes), and of
+// every connected node whose clock is not good, since it may be why something is missing.
+void AddClocks(const std::vector<NodeSnapshot>& nodes, const std::set<std::string>& names,
+               google::protobuf::RepeatedPtrField<v1::NodeClock>* clocks);
 
 // Whether the hop has an end of this pod, workload or address.
 bool GoesThrough(const HopSnapshot& hop, std::string_view name);

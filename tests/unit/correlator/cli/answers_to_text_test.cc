@@ -66,12 +66,28 @@ TEST_CASE("nodes tell their clocks and drops") {
   (*third->mutable_drops())["c"] = 2;
   // clang-format off
   CHECK(NodesText(answers.nodes.nodes(), kNow) ==
-      "NODE    PROBE      LAST SEEN  CLOCK          ± ERROR  EVENTS  FLOWS   LOST  NOT SIGNED OR LOST                              VERSION\n"
-      "node-a  connected  3 s ago    good           1.50 µs    5000      4  1.0 %  gate_silence 700, ring_full 50                  0.1.0\n"
-      "node-b  gone       3 s ago    synchronising        ?    5000      4  1.0 %  none                                            0.1.0\n"
-      "node-c  connected  3 s ago    good           1.50 µs    5000      4  1.0 %  gate_silence 700, ring_full 50, c 2 and 1 more  0.1.0\n");
+      "NODE    PROBE      LAST SEEN  CLOCK          ± ERROR   OFFSET     DRIFT  KERNEL CLOCK             EVENTS  FLOWS   LOST  NOT SIGNED OR LOST                              VERSION\n"
+      "node-a  connected  3 s ago    good (udp)     1.50 µs  -12.5 s  12.5 ppm  synchronised, ± 3.00 ms    5000      4  1.0 %  gate_silence 700, ring_full 50                  0.1.0\n"
+      "node-b  gone       3 s ago    synchronising        ?        ?         ?  not synchronised           5000      4  1.0 %  none                                            0.1.0\n"
+      "node-c  connected  3 s ago    good (stream)  1.50 µs  -37.5 s  12.5 ppm  ?                          5000      4  1.0 %  gate_silence 700, ring_full 50, c 2 and 1 more  0.1.0\n");
   // clang-format on
   CHECK(NodesText({}, kNow).find("Start audio-latency-probe") != std::string::npos);
+}
+
+TEST_CASE("clocks that are not good are told with the answer") {
+  google::protobuf::RepeatedPtrField<v1::NodeClock> clocks;
+  v1::NodeClock* const good = clocks.Add();
+  good->set_node("node-a");
+  good->set_state("good");
+  CHECK(ClocksText(clocks).empty());
+  v1::NodeClock* const stale = clocks.Add();
+  stale->set_node("node-b");
+  stale->set_state("stale");
+  stale->set_waiting_events(1234);
+  CHECK(
+      ClocksText(clocks) ==
+      "node-b: the clock is stale; 1234 events wait for it to be good, and nothing that this node "
+      "sees is told before.\n");
 }
 
 TEST_CASE("a trace shows each point") {

@@ -1,6 +1,7 @@
 #include "correlator/clock/clock_stage.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <limits>
 #include <vector>
 
@@ -48,7 +49,9 @@ TEST_CASE("Events wait for the clock, then come on the correlator's") {
   fixture.Exchange(4);
   CHECK(fixture.observations.empty());
   CHECK(fixture.stage->StatusOf(kNode).state == ClockState::kSynchronising);
+  CHECK(fixture.stage->StatusOf(kNode).waiting_events == 1);
   fixture.Exchange(1);
+  CHECK(fixture.stage->StatusOf(kNode).waiting_events == 0);
   REQUIRE(fixture.observations.size() == 1);
   CHECK(fixture.observations[0].signature == 9);
   CHECK(fixture.observations[0].flow == 4);
@@ -135,6 +138,42 @@ TEST_CASE("A clock that drifts off during a break is within the bound that is to
     CHECK(std::abs(fixture.observations[0].time_ns - true_ns) <=
           fixture.errors.ErrorBoundNs(kNode));
   }
+}
+
+TEST_CASE("A slew that an exchange reveals widens the bound of what was told before it") {
+  Fixture fixture;
+  fixture.stage->BeginInstance(kNode);
+  // The node's clock gains what it is slewed by.
+  const auto exchange = [&fixture](int64_t slewed_ns) {
+    const int64_t now_ns = fixture.clock.NowNs();
+    const int64_t node_ns = now_ns - kOffsetNs + slewed_ns;
+    CHECK(fixture.stage->AddExchange(kNode, {.probe_send_ns = node_ns - 10'000,
+                                             .correlator_receive_ns = now_ns - 6'000,
+                                             .correlator_send_ns = now_ns - 5'000,
+                                             .probe_receive_ns = node_ns}));
+  };
+  for (int i = 0; i < 200; ++i) {
+    fixture.clock.Advance(kSecondNs / 10);
+    exchange(0);
+  }
+  fixture.clock.Advance(kSecondNs / 10);
+  NodeEvent event = fixture.EventNow();
+  event.node_time_ns += 50'000;
+  fixture.stage->Take(kNode, {&event, 1});
+  REQUIRE(fixture.observations.size() == 1);
+  const int64_t error_ns = fixture.observations[0].time_ns - fixture.clock.NowNs();
+  CHECK(std::abs(error_ns - 50'000) < 5'000);
+  CHECK(fixture.errors.ErrorBoundNs(kNode) < error_ns);
+  exchange(50'000);
+  CHECK(fixture.errors.ErrorBoundNs(kNode) >= error_ns);
+  // And is forgotten once nobody can ask for those events any more.
+  for (int i = 0; i < 300; ++i) {
+    fixture.clock.Advance(kSecondNs / 10);
+    exchange(50'000);
+    event = fixture.EventNow();
+    fixture.stage->Take(kNode, {&event, 1});
+  }
+  CHECK(fixture.errors.ErrorBoundNs(kNode) < 30'000);
 }
 
 TEST_CASE("A new probe instance starts with a new clock") {

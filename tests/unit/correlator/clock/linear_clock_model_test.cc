@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -165,6 +166,32 @@ TEST_CASE("A constant asymmetry of the ways is inside the bounds, though not in 
       Constant(0), 30, [] { return int64_t{100'000}; }, [] { return int64_t{300'000}; });
   CHECK(simulation.outside == 0);
   CHECK(Quantile(simulation.errors_ns, 0.5) == Approx(100'000).epsilon(0.1));
+}
+
+TEST_CASE("An exchange that is told late does not make the estimate older") {
+  const Offset offset = Drifting(-kStartNs / 2, 30e-6);
+  LinearClockModel prompt;
+  LinearClockModel mixed;
+  std::optional<ClockExchange> held;
+  for (int i = 0; i < 100; ++i) {
+    const int64_t at_ns = kStartNs + i * 100 * kMillisecondNs;
+    // On the stream every half second, told with the next.
+    if (i % 5 == 0) {
+      held = Exchange(at_ns - 10 * kMillisecondNs, offset, 400'000, 600'000);
+    }
+    const ClockExchange exchange = Exchange(at_ns, offset, 5'000, 5'000);
+    prompt.Add(exchange);
+    mixed.Add(exchange);
+    if (i % 5 == 4) {
+      mixed.Add(*held);
+    }
+    if (i >= 5) {
+      REQUIRE(mixed.Estimate().has_value());
+      CHECK(mixed.Estimate()->node_time_ns == prompt.Estimate()->node_time_ns);
+      CHECK(mixed.Estimate()->lower_ns >= prompt.Estimate()->lower_ns - 1);
+      CHECK(mixed.Estimate()->upper_ns <= prompt.Estimate()->upper_ns + 1);
+    }
+  }
 }
 
 TEST_CASE("A clock that steps is followed, its past forgotten") {

@@ -533,5 +533,47 @@ TEST_CASE("Whatever bytes come as columns, nothing breaks and they are counted")
   CHECK_FALSE(fixture.sink.events().empty());
 }
 
+TEST_CASE("a clock report tells how the clock is measured, and what the kernel says") {
+  Fixture fixture;
+  const NodeTable::Attachment probe = fixture.Attach("node-a", "1");
+  CHECK(fixture.table.Nodes().at(0).clock_source == ClockSource::kStream);
+  CHECK_FALSE(fixture.table.Nodes().at(0).kernel_clock.has_value());
+  v1::ClockReport report;
+  for (int64_t i = 0; i < 2; ++i) {
+    v1::ClockSample* const sample = report.add_datagram_samples();
+    sample->set_probe_send_time_ns(1 + i);
+    sample->set_correlator_receive_time_ns(2 + i);
+    sample->set_correlator_send_time_ns(3 + i);
+    sample->set_probe_receive_time_ns(4 + i);
+  }
+  v1::KernelClock* const kernel = report.mutable_kernel_clock();
+  kernel->set_is_synchronised(true);
+  kernel->set_frequency_ppm(-3.5);
+  kernel->set_maximum_error_seconds(std::numeric_limits<double>::quiet_NaN());
+  fixture.table.TakeClockReport(probe, report);
+  CHECK(fixture.sink.exchanges().size() == 2);
+  const NodeSnapshot node = fixture.table.Nodes().at(0);
+  CHECK(node.clock_source == ClockSource::kDatagrams);
+  REQUIRE(node.kernel_clock.has_value());
+  CHECK(node.kernel_clock->is_synchronised);
+  CHECK(node.kernel_clock->frequency_ppm == -3.5);
+  CHECK(node.kernel_clock->maximum_error_seconds == std::numeric_limits<double>::infinity());
+  fixture.clock.Advance(6 * kSecondNs);
+  CHECK(fixture.table.Nodes().at(0).clock_source == ClockSource::kStream);
+
+  // More than a probe can have to tell.
+  for (int i = 0; i < 100; ++i) {
+    *report.add_datagram_samples() = report.datagram_samples(0);
+  }
+  fixture.table.TakeClockReport(probe, report);
+  CHECK(fixture.sink.exchanges().size() == 2);
+  CHECK(fixture.Error("invalid_clock_exchange") == 102);
+  // A stream that another took over from tells nothing any more.
+  fixture.Attach("node-a", "2");
+  report.clear_datagram_samples();
+  fixture.table.TakeClockReport(probe, report);
+  CHECK_FALSE(fixture.table.Nodes().at(0).kernel_clock.has_value());
+}
+
 }  // namespace
 }  // namespace audio_latency::correlator

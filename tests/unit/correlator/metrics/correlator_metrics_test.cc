@@ -66,6 +66,19 @@ TEST_CASE("the page has the names that users know") {
   CHECK(Has(page, R"(audio_latency_node_clock_error_bound_seconds{node="node-a"} 1.5e-06)"));
   CHECK(Has(page, R"(audio_latency_node_clock_offset_seconds{node="node-b"} -25)"));
   CHECK(Has(page, R"(audio_latency_node_clock_state{node="node-c",state="good"} 1)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_drift_ratio{node="node-a"} 1.25e-05)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_source{node="node-a",source="udp"} 1)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_source{node="node-b",source="udp"} 0)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_source{node="node-b",source="stream"} 1)"));
+  CHECK(Has(page, R"(audio_latency_node_clock_waiting_events{node="node-a"} 0)"));
+  CHECK(Has(page, R"(audio_latency_node_kernel_clock_synchronised{node="node-a"} 1)"));
+  CHECK(Has(page, R"(audio_latency_node_kernel_clock_synchronised{node="node-b"} 0)"));
+  CHECK(page.find(R"(kernel_clock_synchronised{node="node-c"})") == std::string::npos);
+  CHECK(Has(page, R"(audio_latency_node_kernel_clock_offset_seconds{node="node-a"} -0.0001)"));
+  CHECK(Has(page, R"(audio_latency_node_kernel_clock_frequency_ratio{node="node-a"} 8e-06)"));
+  CHECK(Has(page,
+            R"(audio_latency_node_kernel_clock_estimated_error_seconds{node="node-a"} 0.0002)"));
+  CHECK(Has(page, R"(audio_latency_node_kernel_clock_maximum_error_seconds{node="node-a"} 0.003)"));
   CHECK(Has(page, R"(audio_latency_node_clock_state{node="node-c",state="stale"} 0)"));
   CHECK(Has(page,
             R"(audio_latency_node_drops_total{node="node-a",cause="ring_full",lost="true"} 50)"));

@@ -7,6 +7,8 @@
 #include <random>
 #include <vector>
 
+#include "correlator/clock/clock_error_board.h"
+
 namespace audio_latency::correlator {
 namespace {
 
@@ -110,6 +112,34 @@ TEST_CASE("A window holds the last seconds, the buckets everything") {
   CHECK(series.Snapshot(10, now_ns).sum_seconds == Approx(4.95));
   CHECK(series.Snapshot(10, now_ns + 200 * kSecondNs).count == 0);
   CHECK(series.Snapshot(0, now_ns + 200 * kSecondNs).count == 100);
+}
+
+TEST_CASE("A bad moment of the clock is not held against a series for ever") {
+  DelaySeries series;
+  constexpr int64_t kGoodNs = 10'000;
+  constexpr int64_t kBadNs = 600'000;
+  for (int i = 0; i < 10; ++i) {
+    series.Add(1'000'000, kBadNs, kSecondNs);
+  }
+  // Few samples: the largest.
+  CHECK(series.Snapshot(0, kSecondNs).error_bound_seconds == Approx(kBadNs * 1e-9));
+  for (int64_t i = 0; i < 9'000; ++i) {
+    series.Add(1'000'000, kGoodNs, kSecondNs + i * 10'000'000);
+  }
+  // Ten in 9,010 are more than one in a thousand; ten in 20,010 are not.
+  CHECK(series.Snapshot(0, 91 * kSecondNs).error_bound_seconds == Approx(kBadNs * 1e-9));
+  for (int64_t i = 0; i < 11'000; ++i) {
+    series.Add(1'000'000, kGoodNs, 92 * kSecondNs);
+  }
+  const double bound_seconds = series.Snapshot(0, 92 * kSecondNs).error_bound_seconds;
+  CHECK(bound_seconds >= kGoodNs * 1e-9);
+  CHECK(bound_seconds <= kGoodNs * 1.02e-9);
+  // In a window it is the largest of that window.
+  CHECK(series.Snapshot(60, 92 * kSecondNs).error_bound_seconds == Approx(kGoodNs * 1e-9));
+  // What nobody knows is not made good by being rare in a short series, nor bad by one in many.
+  series.Add(1'000'000, ClockErrorBoard::kUnboundedNs, 93 * kSecondNs);
+  CHECK(std::isfinite(series.Snapshot(0, 93 * kSecondNs).error_bound_seconds));
+  CHECK(std::isinf(series.Snapshot(10, 93 * kSecondNs).error_bound_seconds));
 }
 
 }  // namespace

@@ -69,6 +69,15 @@ void FillThreeNodes(FakePathReader* paths, FakeNodeReader* nodes, FakeMatchingRe
     node.clock_state = ClockState::kGood;
     node.clock_offset_seconds = -12.5 * ++number;
     node.clock_error_bound_seconds = 1.5e-6;
+    node.clock_drift_ppm = 12.5;
+    node.clock_source = number == 1 ? ClockSource::kDatagrams : ClockSource::kStream;
+    if (number < 3) {
+      node.kernel_clock = {.is_synchronised = number == 1,
+                           .offset_seconds = -1e-4,
+                           .frequency_ppm = 8,
+                           .estimated_error_seconds = 2e-4,
+                           .maximum_error_seconds = 3e-3};
+    }
     node.events = 5000;
     node.flows = 4;
     node.drops = {{.cause = "ring_full", .count = 50, .lost = true},

@@ -124,6 +124,55 @@ TEST_CASE("hops through a pod") {
   CHECK(count("nobody") == 0);
 }
 
+TEST_CASE("every answer tells the clocks behind it, and those that keep something back") {
+  TestServer server;
+  server.FillWithThreeNodes();
+  const auto names = [](const auto& response) {
+    std::string text;
+    for (const v1::NodeClock& clock : response.clocks()) {
+      text += clock.node() + " " + clock.state() + " ";
+    }
+    return text;
+  };
+  v1::ListHopsRequest through_first;
+  through_first.set_through("ingress-1");
+  v1::ListHopsResponse hops;
+  REQUIRE(Call(&server, &v1::LatencyService::Stub::ListHops, through_first, &hops).ok());
+  CHECK(names(hops) == "node-a good node-b good ");
+  const v1::NodeClock& clock = hops.clocks(0);
+  CHECK(clock.offset_seconds() == -12.5);
+  CHECK(clock.drift_ppm() == 12.5);
+  CHECK(clock.error_bound_seconds() == 1.5e-6);
+  CHECK(clock.source() == "udp");
+
+  // What is not good may be why something is missing, wherever it is.
+  NodeSnapshot& last = server.nodes.nodes[2];
+  last.clock_state = ClockState::kSynchronising;
+  last.clock_waiting_events = 77;
+  last.drops.push_back({.cause = kClockUnsynchronised, .count = 5, .lost = true});
+  REQUIRE(Call(&server, &v1::LatencyService::Stub::ListHops, through_first, &hops).ok());
+  CHECK(names(hops) == "node-a good node-b good node-c synchronising ");
+  CHECK(hops.clocks(2).waiting_events() == 77);
+  CHECK(hops.clocks(2).unsynchronised_events() == 5);
+  last.connected = false;
+  REQUIRE(Call(&server, &v1::LatencyService::Stub::ListHops, through_first, &hops).ok());
+  CHECK(names(hops) == "node-a good node-b good ");
+
+  v1::ListPathsResponse paths;
+  REQUIRE(Call(&server, &v1::LatencyService::Stub::ListPaths, {}, &paths).ok());
+  CHECK(names(paths) == "node-a good node-b good node-c synchronising ");
+  v1::GetPathRequest one;
+  one.set_path("ingress > processor > egress");
+  v1::GetPathResponse path;
+  REQUIRE(Call(&server, &v1::LatencyService::Stub::GetPath, one, &path).ok());
+  CHECK(names(path) == "node-a good node-b good node-c synchronising ");
+  // Of an answer that names nobody, any node's clock may be what is wanted.
+  v1::ListHopsRequest nobody;
+  nobody.set_through("nobody");
+  REQUIRE(Call(&server, &v1::LatencyService::Stub::ListHops, nobody, &hops).ok());
+  CHECK(hops.clocks_size() == 3);
+}
+
 TEST_CASE("nodes come with clocks and drops") {
   TestServer server;
   server.FillWithThreeNodes();
@@ -140,6 +189,15 @@ TEST_CASE("nodes come with clocks and drops") {
   CHECK(node.clock_state() == "good");
   CHECK(node.clock_offset_seconds() == -12.5);
   CHECK(node.clock_error_bound_seconds() == 1.5e-6);
+  CHECK(node.clock_drift_ppm() == 12.5);
+  CHECK(node.clock_source() == "udp");
+  CHECK(response.nodes(1).clock_source() == "stream");
+  CHECK(node.kernel_clock().is_synchronised());
+  CHECK(node.kernel_clock().offset_seconds() == -1e-4);
+  CHECK(node.kernel_clock().frequency_ppm() == 8);
+  CHECK(node.kernel_clock().estimated_error_seconds() == 2e-4);
+  CHECK(node.kernel_clock().maximum_error_seconds() == 3e-3);
+  CHECK_FALSE(response.nodes(2).has_kernel_clock());
   CHECK(node.events() == 5000);
   CHECK(node.flows() == 4);
   CHECK(node.lost_share() == 0.01);
