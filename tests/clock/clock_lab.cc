@@ -142,9 +142,11 @@ class LabCorrelator {
         std::make_unique<correlator::ClockSessions>(options, monotonic_, count_error);
     entrance.clock_server = correlator::ClockServer::Start(
         std::move(socket), entrance.sessions.get(), realtime_, monotonic_, count_error);
-    entrance.service = correlator::MakeProbeService(
-        &nodes_, &monotonic_,
-        {.signature = {}, .correlator_instance = "lab", .clock_sessions = entrance.sessions.get()});
+    correlator::ProbeServiceOptions service_options;
+    service_options.correlator_instance = "lab";
+    service_options.clock_sessions = entrance.sessions.get();
+    entrance.service =
+        correlator::MakeProbeService(&nodes_, &true_realtime_, &monotonic_, service_options);
     int tcp_port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &tcp_port);
