@@ -155,12 +155,32 @@ TEST_CASE("seconds are exact") {
 
 TEST_CASE("the server is flag, environment, default") {
   CHECK(Parse({"paths"})->server == "localhost:9095");
-  CHECK(Parse({"paths"}, {{"AUDIO_LATENCY_SERVER", "a:1"}})->server == "a:1");
-  CHECK(Parse({"--server", "b:2", "paths"}, {{"AUDIO_LATENCY_SERVER", "a:1"}})->server == "b:2");
+  const std::map<std::string, std::string> environment = {{"AUDIO_LATENCY_SERVER", "a:1"},
+                                                          {"AUDIO_LATENCY_CA_FILE", "ca.pem"}};
+  CHECK(Parse({"paths"}, environment)->server == "a:1");
+  CHECK(Parse({"--server", "b:2", "paths"}, environment)->server == "b:2");
   CHECK(Parse({"paths", "--server", "[::1]:9095"})->server == "[::1]:9095");
   for (const char* bad : {"localhost", ":1", "a:", "a:0", "a:65536", "a:b"}) {
     CHECK(Mentions(Error({"paths", "--server", bad}), "write HOST:PORT"));
   }
+}
+
+TEST_CASE("files, names and plain text are flag or environment") {
+  const std::map<std::string, std::string> environment = {
+      {"AUDIO_LATENCY_SERVER", "a:1"},         {"AUDIO_LATENCY_CA_FILE", "ca.pem"},
+      {"AUDIO_LATENCY_CERT_FILE", "cert.pem"}, {"AUDIO_LATENCY_KEY_FILE", "key.pem"},
+      {"AUDIO_LATENCY_SERVER_NAME", "name"},   {"AUDIO_LATENCY_TOKEN_FILE", "token"}};
+  const CommandLine given = *Parse({"paths"}, environment);
+  CHECK(given.tls.authorities == "ca.pem");
+  CHECK(given.tls.certificate == "cert.pem");
+  CHECK(given.tls.key == "key.pem");
+  CHECK(given.server_name == "name");
+  CHECK(given.token_file == "token");
+  CHECK_FALSE(given.plain_text);
+  CHECK(Parse({"paths", "--ca", "other.pem"}, environment)->tls.authorities == "other.pem");
+  CHECK(Parse({"paths", "--server", "a:1", "--plain-text"})->plain_text);
+  CHECK(Parse({"paths", "--server", "a:1"}, {{"AUDIO_LATENCY_PLAIN_TEXT", "true"}})->plain_text);
+  CHECK_FALSE(Parse({"paths"}, {{"AUDIO_LATENCY_PLAIN_TEXT", "yes"}}).ok());
 }
 
 TEST_CASE("what is not understood is told, with the nearest that is") {
