@@ -140,7 +140,9 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                    .max_flows = config.max_flows_per_probe,
                    .max_events_per_second = config.max_events_per_second});
 
-  const auto count_error = [&nodes](IngestError error) { nodes.CountError(error); };
+  const auto count_error = [&nodes](IngestError error, uint64_t count = 1) {
+    nodes.CountError(error, count);
+  };
   std::unique_ptr<DatagramSocket> clock_socket = OpenClockSocket(config, logger);
   const int clock_port = clock_socket == nullptr ? 0 : clock_socket->port();
   ClockSessions clock_sessions({.port = clock_port, .max_sessions = 2 * config.max_probes},

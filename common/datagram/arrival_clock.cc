@@ -36,16 +36,20 @@ void ArrivalClock::Empty() {
   std::array<uint8_t, 1> room;
   // Bounded: a peer that sends faster than this reads would be read for ever.
   constexpr int kMostDatagrams = 256;
+  Distance before = Read();
   for (int i = 0; i < kMostDatagrams && socket_.TryReceive(room).has_value(); ++i) {
+    before = Read();
   }
-  when_empty_ = Read();
+  when_empty_ = before;
 }
 
 std::optional<ArrivalClock::Arrival> ArrivalClock::Receive(std::span<uint8_t> room,
                                                            int64_t timeout_ns) {
+  // Read before looking: what arrives meanwhile must not have been stamped by an earlier clock.
+  const Distance before = Read();
   std::optional<ReceivedDatagram> received = socket_.TryReceive(room);
   if (!received.has_value()) {
-    when_empty_ = Read();
+    when_empty_ = before;
     if (!socket_.Wait(timeout_ns) || !(received = socket_.TryReceive(room)).has_value()) {
       return std::nullopt;
     }

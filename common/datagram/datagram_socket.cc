@@ -154,6 +154,8 @@ class KernelSocket final : public DatagramSocket {
     if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_TIMESTAMPNS) {
       const auto time = ReadControl<timespec>(header);
       received->kernel_realtime_ns = time.tv_sec * kNsPerSecond + time.tv_nsec;
+    } else if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SO_RXQ_OVFL) {
+      received->dropped_before = ReadControl<uint32_t>(header);
     } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
       auto local = ReadControl<in_pktinfo>(header);
       // The interface is the routing table's business.
@@ -162,8 +164,12 @@ class KernelSocket final : public DatagramSocket {
       route.local_bytes = sizeof(local);
       route.local_is_ipv6 = false;
     } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
-      // Its interface stays: a link-local address means nothing without.
-      std::memcpy(route.local.data(), CMSG_DATA(header), sizeof(in6_pktinfo));
+      auto local = ReadControl<in6_pktinfo>(header);
+      // As above, also for what came over IPv4; but a link-local address means nothing without.
+      if (!IN6_IS_ADDR_LINKLOCAL(&local.ipi6_addr)) {
+        local.ipi6_ifindex = 0;
+      }
+      std::memcpy(route.local.data(), &local, sizeof(local));
       route.local_bytes = sizeof(in6_pktinfo);
       route.local_is_ipv6 = true;
     }
@@ -212,7 +218,14 @@ absl::StatusOr<std::unique_ptr<DatagramSocket>> Open(const std::string& host, in
   const bool tells_local = address.ai_family == AF_INET6
                                ? SetOption(number, IPPROTO_IPV6, IPV6_RECVPKTINFO)
                                : SetOption(number, IPPROTO_IP, IP_PKTINFO);
-  if (!tells_local || bind(number, address.ai_addr, address.ai_addrlen) != 0) {
+  // Whatever net.ipv6.bindv6only says: "::" is all addresses, as it is to gRPC.
+  const int off = 0;
+  if (address.ai_family == AF_INET6 &&
+      setsockopt(number, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0) {
+    return Failed("open a socket of both families for", host, port);
+  }
+  if (!SetOption(number, SOL_SOCKET, SO_RXQ_OVFL) || !tells_local ||
+      bind(number, address.ai_addr, address.ai_addrlen) != 0) {
     return Failed("listen on", host, port);
   }
   return std::make_unique<KernelSocket>(std::move(descriptor), std::move(interruption));

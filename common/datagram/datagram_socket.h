@@ -31,6 +31,8 @@ struct ReceivedDatagram {
   // CLOCK_REALTIME at which the kernel took it from the network, nanoseconds; nothing when the
   // kernel did not say.
   std::optional<int64_t> kernel_realtime_ns;
+  // How many the kernel has thrown away of a bound socket because its queue was full, modulo 2^32.
+  uint32_t dropped_before = 0;
   DatagramRoute route;
 };
 

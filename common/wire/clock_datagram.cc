@@ -54,26 +54,35 @@ class HmacKey final : public ClockKey {
     Put(datagram.nonce, kNonceAt, &bytes);
     Put(static_cast<uint64_t>(datagram.receive_time_ns), kReceiveAt, &bytes);
     Put(static_cast<uint64_t>(datagram.send_time_ns), kSendAt, &bytes);
-    const Mac mac = MacOf(bytes);
-    std::copy_n(mac.begin(), kMacBytes, bytes.begin() + kMacAt);
+    const std::optional<Mac> mac = MacOf(bytes);
+    if (!mac.has_value()) {
+      return {};
+    }
+    std::copy_n(mac->begin(), kMacBytes, bytes.begin() + kMacAt);
     return bytes;
   }
 
   bool IsAuthentic(std::span<const uint8_t> bytes) override {
-    return bytes.size() == kClockDatagramBytes &&
-           CRYPTO_memcmp(MacOf(bytes).data(), bytes.data() + kMacAt, kMacBytes) == 0;
+    if (bytes.size() != kClockDatagramBytes) {
+      return false;
+    }
+    const std::optional<Mac> mac = MacOf(bytes);
+    return mac.has_value() && CRYPTO_memcmp(mac->data(), bytes.data() + kMacAt, kMacBytes) == 0;
   }
 
  private:
   using Mac = std::array<uint8_t, 32>;
 
-  Mac MacOf(std::span<const uint8_t> bytes) {
+  // Nothing where OpenSSL fails, for want of memory.
+  std::optional<Mac> MacOf(std::span<const uint8_t> bytes) {
     Mac mac = {};
     size_t size = 0;
-    // Without a key the context begins anew with its own; of a keyed context none of these fails.
-    EVP_MAC_init(keyed_.get(), nullptr, 0, nullptr);
-    EVP_MAC_update(keyed_.get(), bytes.data(), kMacAt);
-    EVP_MAC_final(keyed_.get(), mac.data(), &size, mac.size());
+    // Without a key the context begins anew with its own.
+    if (EVP_MAC_init(keyed_.get(), nullptr, 0, nullptr) != 1 ||
+        EVP_MAC_update(keyed_.get(), bytes.data(), kMacAt) != 1 ||
+        EVP_MAC_final(keyed_.get(), mac.data(), &size, mac.size()) != 1 || size != mac.size()) {
+      return std::nullopt;
+    }
     return mac;
   }
 
@@ -115,7 +124,8 @@ absl::StatusOr<std::unique_ptr<ClockKey>> ClockKey::Make(std::span<const uint8_t
         fmt::format("the key of a clock session has {} bytes, not {}", key.size(), kClockKeyBytes));
   }
   const std::unique_ptr<EVP_MAC, FreeMac> hmac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
-  std::unique_ptr<EVP_MAC_CTX, FreeMac> context(EVP_MAC_CTX_new(hmac.get()));
+  std::unique_ptr<EVP_MAC_CTX, FreeMac> context(hmac == nullptr ? nullptr
+                                                                : EVP_MAC_CTX_new(hmac.get()));
   std::array<char, 7> digest = {"SHA256"};
   const std::array<OSSL_PARAM, 2> parameters = {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),

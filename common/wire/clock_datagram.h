@@ -59,6 +59,7 @@ class ClockKey {
   static absl::StatusOr<std::unique_ptr<ClockKey>> Make(std::span<const uint8_t> key);
   virtual ~ClockKey() = default;
 
+  // All zeros, which is no datagram to anybody, when OpenSSL fails for want of memory.
   virtual ClockDatagramBytes Seal(const ClockDatagram& datagram) = 0;
   // In constant time. Needs kClockDatagramBytes bytes; false of any other number.
   virtual bool IsAuthentic(std::span<const uint8_t> bytes) = 0;

@@ -121,7 +121,8 @@ void LinearClockModel::Add(const ClockExchange& exchange) {
   }
   // A clock that stepped, or whose rate changed, contradicts its own past. Lines that only just fit
   // across the change would be wrong ones, so half of what is known goes at a time.
-  for (estimate_ = Fit(); !estimate_.has_value(); estimate_ = Fit()) {
+  estimate_.reset();
+  while (!window_.empty() && !(estimate_ = Fit()).has_value()) {
     window_.erase(window_.begin(),
                   window_.begin() + static_cast<std::ptrdiff_t>((window_.size() + 1) / 2));
   }
@@ -146,11 +147,12 @@ std::optional<OffsetEstimate> LinearClockModel::Fit() const {
   const auto room = [&lines](double slope) { return lines.Room(slope); };
   const double best = ArgMax(-kMaxDrift, kMaxDrift, room);
   if (lines.Room(best) < 0) {
-    if (window_.size() > 1) {
+    const auto width_ns = static_cast<double>(window_.back().upper_ns - base_ns);
+    // Not even one exchange alone: the clock was stopped between its two ways.
+    if (window_.size() > 1 || width_ns < 0) {
       return std::nullopt;
     }
     // One exchange alone that only a wilder drift explains: its own two bounds hold.
-    const auto width_ns = static_cast<double>(window_.back().upper_ns - base_ns);
     return OffsetEstimate{.node_time_ns = now_ns,
                           .offset_ns = base_ns + std::llround(width_ns / 2),
                           .lower_ns = base_ns,

@@ -17,7 +17,7 @@ class ThreadedClockServer final : public ClockServer {
  public:
   ThreadedClockServer(std::unique_ptr<DatagramSocket> socket, ClockSessions* sessions,
                       const Clock& realtime, const Clock& monotonic,
-                      std::function<void(IngestError)> count_error)
+                      std::function<void(IngestError, uint64_t)> count_error)
       : socket_(std::move(socket)),
         sessions_(*sessions),
         arrivals_(socket_.get(), realtime, monotonic),
@@ -38,15 +38,19 @@ class ThreadedClockServer final : public ClockServer {
       if (!arrival.has_value()) {
         continue;
       }
+      if (const uint32_t dropped = arrival->datagram.dropped_before - dropped_; dropped > 0) {
+        dropped_ += dropped;
+        count_error_(IngestError::kClockDatagramQueueFull, dropped);
+      }
       if (arrival->wall_clock_was_set) {
-        count_error_(IngestError::kClockDatagramWallClockSet);
+        count_error_(IngestError::kClockDatagramWallClockSet, 1);
         continue;
       }
       const ReceivedDatagram& datagram = arrival->datagram;
       const std::optional<wire::ClockDatagramBytes> answer = sessions_.Answer(
           std::span(room).first(std::min(datagram.bytes, room.size())), arrival->monotonic_ns);
       if (answer.has_value() && !socket_->SendBack(datagram.route, *answer)) {
-        count_error_(IngestError::kClockDatagramNotSent);
+        count_error_(IngestError::kClockDatagramNotSent, 1);
       }
     }
   }
@@ -54,16 +58,16 @@ class ThreadedClockServer final : public ClockServer {
   const std::unique_ptr<DatagramSocket> socket_;
   ClockSessions& sessions_;
   ArrivalClock arrivals_;
-  const std::function<void(IngestError)> count_error_;
+  const std::function<void(IngestError, uint64_t)> count_error_;
+  uint32_t dropped_ = 0;  // the thread's
   std::jthread thread_;
 };
 
 }  // namespace
 
-std::unique_ptr<ClockServer> ClockServer::Start(std::unique_ptr<DatagramSocket> socket,
-                                                ClockSessions* sessions, const Clock& realtime,
-                                                const Clock& monotonic,
-                                                std::function<void(IngestError)> count_error) {
+std::unique_ptr<ClockServer> ClockServer::Start(
+    std::unique_ptr<DatagramSocket> socket, ClockSessions* sessions, const Clock& realtime,
+    const Clock& monotonic, std::function<void(IngestError, uint64_t)> count_error) {
   return std::make_unique<ThreadedClockServer>(std::move(socket), sessions, realtime, monotonic,
                                                std::move(count_error));
 }

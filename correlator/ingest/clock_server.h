@@ -3,6 +3,7 @@
 #ifndef CORRELATOR_INGEST_CLOCK_SERVER_H_
 #define CORRELATOR_INGEST_CLOCK_SERVER_H_
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -17,11 +18,11 @@ namespace audio_latency::correlator {
 class ClockServer {
  public:
   // `sessions`, the clocks must outlive the server; `count_error` is told of requests that came
-  // while the wall clock was set, and of answers that could not be sent.
-  static std::unique_ptr<ClockServer> Start(std::unique_ptr<DatagramSocket> socket,
-                                            ClockSessions* sessions, const Clock& realtime,
-                                            const Clock& monotonic,
-                                            std::function<void(IngestError)> count_error);
+  // while the wall clock was set, of how many the socket's full queue took none of, and of answers
+  // that could not be sent.
+  static std::unique_ptr<ClockServer> Start(
+      std::unique_ptr<DatagramSocket> socket, ClockSessions* sessions, const Clock& realtime,
+      const Clock& monotonic, std::function<void(IngestError, uint64_t count)> count_error);
   // Ends the thread, at once.
   virtual ~ClockServer() = default;
 };

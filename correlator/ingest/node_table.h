@@ -66,6 +66,7 @@ struct IngestLimits {
   X(kClockDatagramNotAuthentic, "clock_datagram_not_authentic")  \
   X(kClockDatagramTooOften, "clock_datagram_too_often")          \
   X(kClockDatagramWallClockSet, "clock_datagram_wall_clock_set") \
+  X(kClockDatagramQueueFull, "clock_datagram_queue_full")        \
   X(kClockDatagramNotSent, "clock_datagram_not_sent")
 
 enum class IngestError : uint8_t {

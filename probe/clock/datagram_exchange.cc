@@ -233,7 +233,6 @@ class ThreadedDatagramExchange final : public DatagramExchange {
   void Begin(const std::string& host, const v1::DatagramClock& offer,
              std::function<void()> on_sample) override {
     End();
-    record_.Forget();
     const absl::Status status = Start(host, offer, std::move(on_sample));
     if (!status.ok()) {
       parts_.logger->Warn(
@@ -246,8 +245,12 @@ class ThreadedDatagramExchange final : public DatagramExchange {
 
   void End() override {
     std::unique_ptr<Session> ended;
-    const std::lock_guard lock(mutex_);
-    ended = std::move(session_);
+    {
+      const std::lock_guard lock(mutex_);
+      ended = std::move(session_);
+    }
+    ended.reset();
+    record_.Forget();
   }
 
   void Take(google::protobuf::RepeatedPtrField<v1::ClockSample>* samples) override {

@@ -67,6 +67,29 @@ TEST_CASE("a peer that is not there is silence, not an error that stays") {
   CHECK((*server)->Wait(10 * kSecondNs));
 }
 
+TEST_CASE("what the kernel threw away of a full queue is told with what comes next") {
+  const auto server = BindDatagramSocket("127.0.0.1", 0);
+  REQUIRE(server.ok());
+  const auto client = ConnectDatagramSocket("127.0.0.1", (*server)->port());
+  REQUIRE(client.ok());
+  const std::vector<uint8_t> kilobyte(1000);
+  constexpr uint32_t kSent = 2000;  // more than the queue's default holds
+  for (uint32_t i = 0; i < kSent; ++i) {
+    (*client)->Send(kilobyte);
+  }
+  std::array<uint8_t, 16> room;
+  uint32_t received = 0;
+  while ((*server)->TryReceive(room).has_value()) {
+    ++received;
+  }
+  REQUIRE(received < kSent);
+  REQUIRE((*client)->Send(Bytes("x")));
+  REQUIRE((*server)->Wait(10 * kSecondNs));
+  const auto next = (*server)->TryReceive(room);
+  REQUIRE(next.has_value());
+  CHECK(next->dropped_before == kSent - received);
+}
+
 TEST_CASE("a wait is interrupted") {
   const auto server = BindDatagramSocket("127.0.0.1", 0);
   REQUIRE(server.ok());

@@ -194,6 +194,26 @@ TEST_CASE("An exchange that is told late does not make the estimate older") {
   }
 }
 
+TEST_CASE("An exchange during which the clock stood still tells nothing") {
+  LinearClockModel model;
+  for (int i = 0; i < 50; ++i) {
+    model.Add(Exchange(i * 100 * kMillisecondNs, Constant(0), 50'000, 50'000));
+  }
+  REQUIRE(model.Estimate().has_value());
+  // The node slept for 800 ms between sending and receiving: to its clock the answer came at once.
+  ClockExchange asleep = Exchange(5'000 * kMillisecondNs, Constant(0), 50'000, 50'000);
+  asleep.correlator_send_ns += 800 * kMillisecondNs;
+  model.Add(asleep);
+  CHECK_FALSE(model.Estimate().has_value());
+  for (int i = 0; i < 50; ++i) {
+    model.Add(Exchange(5'100 * kMillisecondNs + i * 100 * kMillisecondNs,
+                       Constant(800 * kMillisecondNs), 50'000, 50'000));
+  }
+  REQUIRE(model.Estimate().has_value());
+  CHECK(model.Estimate()->lower_ns <= 800 * kMillisecondNs);
+  CHECK(model.Estimate()->upper_ns >= 800 * kMillisecondNs);
+}
+
 TEST_CASE("A clock that steps is followed, its past forgotten") {
   for (const int64_t step_ns : {700 * kMillisecondNs, -700 * kMillisecondNs}) {
     LinearClockModel model;

@@ -3,6 +3,9 @@
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <memory>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace audio_latency::correlator {
@@ -14,7 +17,7 @@ TEST_CASE("over a real socket: only the right request is answered, between its t
   const RealtimeClock realtime;
   const MonotonicClock monotonic;
   std::atomic<int> refused = 0;
-  const auto count = [&refused](IngestError /*error*/) { ++refused; };
+  const auto count = [&refused](IngestError /*error*/, uint64_t /*count*/ = 1) { ++refused; };
   auto socket = BindDatagramSocket("127.0.0.1", 0);
   REQUIRE(socket.ok());
   const int port = (*socket)->port();
@@ -46,6 +49,57 @@ TEST_CASE("over a real socket: only the right request is answered, between its t
   CHECK(answer->receive_time_ns <= answer->send_time_ns);
   CHECK(answer->send_time_ns <= monotonic.NowNs());
   CHECK(refused == 3);
+}
+
+// Says what the kernel says of a flooded socket: first that it dropped some, later that it did not.
+class FloodedSocket final : public DatagramSocket {
+ public:
+  bool Send(std::span<const uint8_t> /*bytes*/) override { return true; }
+  bool SendBack(const DatagramRoute& /*route*/, std::span<const uint8_t> /*bytes*/) override {
+    return true;
+  }
+  std::optional<ReceivedDatagram> TryReceive(std::span<uint8_t> /*room*/) override {
+    // The first is thrown away as what waited before the server began.
+    constexpr std::array<uint32_t, 4> kDropped = {0, 7, 7, 9};
+    if (next_ == kDropped.size()) {
+      is_read_ = true;
+      return std::nullopt;
+    }
+    ReceivedDatagram received;
+    received.bytes = 3;
+    received.dropped_before = kDropped[next_++];
+    return received;
+  }
+  bool Wait(int64_t /*timeout_ns*/) override {
+    std::this_thread::yield();
+    return false;
+  }
+  void Interrupt() override {}
+  int port() const override { return 1; }
+  bool is_read() const { return is_read_; }
+
+ private:
+  size_t next_ = 0;
+  std::atomic<bool> is_read_ = false;
+};
+
+TEST_CASE("what the kernel dropped of a flood is counted") {
+  const RealtimeClock realtime;
+  const MonotonicClock monotonic;
+  std::atomic<uint64_t> dropped = 0;
+  ClockSessions sessions({.port = 1, .max_sessions = 1}, monotonic, [](IngestError /*error*/) {});
+  auto socket = std::make_unique<FloodedSocket>();
+  const FloodedSocket& flooded = *socket;
+  const auto server = ClockServer::Start(std::move(socket), &sessions, realtime, monotonic,
+                                         [&dropped](IngestError error, uint64_t count) {
+                                           if (error == IngestError::kClockDatagramQueueFull) {
+                                             dropped += count;
+                                           }
+                                         });
+  while (!flooded.is_read()) {
+    std::this_thread::yield();
+  }
+  CHECK(dropped == 9);
 }
 
 }  // namespace
