@@ -59,8 +59,11 @@ class FloodedSocket final : public DatagramSocket {
     return true;
   }
   std::optional<ReceivedDatagram> TryReceive(std::span<uint8_t> /*room*/) override {
-    // The first is thrown away as what waited before the server began.
-    constexpr std::array<uint32_t, 4> kDropped = {0, 7, 7, 9};
+    // Empty when the server begins.
+    constexpr std::array<uint32_t, 3> kDropped = {7, 7, 9};
+    if (!std::exchange(was_empty_, true)) {
+      return std::nullopt;
+    }
     if (next_ == kDropped.size()) {
       is_read_ = true;
       return std::nullopt;
@@ -79,6 +82,7 @@ class FloodedSocket final : public DatagramSocket {
   bool is_read() const { return is_read_; }
 
  private:
+  bool was_empty_ = false;
   size_t next_ = 0;
   std::atomic<bool> is_read_ = false;
 };
