@@ -94,8 +94,10 @@ class NetlinkLinkMonitor final : public LinkMonitor {
 
   absl::StatusOr<bool> WaitForChange(int timeout_ms, std::set<uint32_t>* removed) override {
     return changes_.Receive(timeout_ms, [&](const NetlinkMessage& message) {
-      if (message.type == RTM_DELLINK) {
-        removed->insert(static_cast<uint32_t>(NetlinkHeader<ifinfomsg>(message.payload).ifi_index));
+      const auto header = NetlinkHeader<ifinfomsg>(message.payload);
+      // With AF_BRIDGE it is a port that left its bridge and goes on as an interface.
+      if (message.type == RTM_DELLINK && header.ifi_family == AF_UNSPEC) {
+        removed->insert(static_cast<uint32_t>(header.ifi_index));
       }
     });
   }
