@@ -19,7 +19,8 @@
 namespace audio_latency::probe {
 namespace {
 
-constexpr std::pair<int, int> kNeededVersion = {5, 15};
+// The kernel's own ENOTSUPP, which user space has no name for: the JIT refuses.
+constexpr int kNotSupportedByJit = 524;
 
 // Newer than the oldest headers that this compiles with.
 constexpr int kCapPerfmon = 38;
@@ -45,6 +46,7 @@ KernelFacts ReadKernelFacts() {
   utsname name = {};
   if (uname(&name) == 0) {
     facts.release = std::string(name.release);
+    facts.machine = std::string(name.machine);
     facts.is_preemptible =
         std::string_view(name.version).find("PREEMPT_RT") != std::string_view::npos;
   }
@@ -60,9 +62,14 @@ KernelFacts ReadKernelFacts() {
   return facts;
 }
 
-bool IsKernelNewEnough(std::string_view release) {
-  const std::pair<int, int> version = ParseRelease(release);
-  return version == std::pair<int, int>(0, 0) || version >= kNeededVersion;
+std::string_view NeededKernelRelease(std::string_view machine) {
+  return machine == "aarch64" ? "5.18" : "5.15";
+}
+
+bool IsKernelNewEnough(const KernelFacts& facts) {
+  const std::pair<int, int> version = ParseRelease(facts.release);
+  return version == std::pair<int, int>(0, 0) ||
+         version >= ParseRelease(NeededKernelRelease(facts.machine));
 }
 
 std::string MissingCapabilities(uint64_t effective_capabilities) {
@@ -88,11 +95,18 @@ absl::Status DescribeLoadFailure(int error, const KernelFacts& facts) {
         "and CAP_PERFMON",
         missing));
   }
-  if (!IsKernelNewEnough(facts.release)) {
+  if (!IsKernelNewEnough(facts)) {
     return absl::FailedPreconditionError(
-        fmt::format("cannot load the capture programs: this kernel is {}; Linux {} or later is "
-                    "needed",
-                    facts.release, kNeededKernelRelease));
+        fmt::format("cannot load the capture programs: this kernel is {} for {}; Linux {} or later "
+                    "is needed",
+                    facts.release, facts.machine, NeededKernelRelease(facts.machine)));
+  }
+  if (error == kNotSupportedByJit) {
+    return absl::FailedPreconditionError(fmt::format(
+        "cannot load the capture programs: the BPF JIT of Linux {} for {} does not know all of "
+        "their instructions (atomics that return a value), or is off; use a newer kernel, or set "
+        "net.core.bpf_jit_enable to 1",
+        facts.release, facts.machine));
   }
   // libbpf says ESRCH when it looked for the kernel's BTF in vain.
   if (!facts.has_btf && (error == ESRCH || error == ENOENT || error == EINVAL)) {

@@ -15,6 +15,8 @@ namespace audio_latency::probe {
 struct KernelFacts {
   // "6.1.0-18-amd64".
   std::string release;
+  // "x86_64", "aarch64", as uname tells it.
+  std::string machine;
   // /sys/kernel/btf/vmlinux is there.
   bool has_btf = false;
   // Bit n: the process has capability n.
@@ -26,10 +28,11 @@ struct KernelFacts {
 // Of this process and this kernel.
 KernelFacts ReadKernelFacts();
 
-// The oldest kernel that has all that the programs need.
-inline constexpr std::string_view kNeededKernelRelease = "5.15";
-// `release` as uname tells it; what is no release is taken for new enough.
-bool IsKernelNewEnough(std::string_view release);
+// The oldest kernel that has all that the programs need on `machine`: "5.18" for aarch64, whose JIT
+// did not know BPF atomics that return a value before; else "5.15".
+std::string_view NeededKernelRelease(std::string_view machine);
+// What is no release is taken for new enough.
+bool IsKernelNewEnough(const KernelFacts& facts);
 
 // "CAP_BPF, CAP_PERFMON": what of CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON is missing; empty when
 // nothing is. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.

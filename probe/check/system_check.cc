@@ -19,9 +19,9 @@ CheckItem CheckKernel(const KernelFacts& kernel) {
   if (kernel.is_preemptible) {
     item.found += ", PREEMPT_RT: packets that preempt each other are counted as scratch_busy";
   }
-  if (!IsKernelNewEnough(kernel.release)) {
+  if (!IsKernelNewEnough(kernel)) {
     item.state = CheckState::kMissing;
-    item.advice = fmt::format("use Linux {} or later", kNeededKernelRelease);
+    item.advice = fmt::format("use Linux {} or later", NeededKernelRelease(kernel.machine));
   }
   return item;
 }
@@ -51,8 +51,9 @@ CheckItem CheckUnprivilegedBpf(const SystemFacts& facts) {
     item.found = "kernel.unprivileged_bpf_disabled cannot be read";
     return item;
   }
-  item.found = fmt::format("kernel.unprivileged_bpf_disabled is {}; no matter to who has capabilities",
-                           *facts.unprivileged_bpf_disabled);
+  item.found =
+      fmt::format("kernel.unprivileged_bpf_disabled is {}; no matter to who has capabilities",
+                  *facts.unprivileged_bpf_disabled);
   if (*facts.unprivileged_bpf_disabled == 0) {
     item.state = CheckState::kNote;
     item.found = "kernel.unprivileged_bpf_disabled is 0: every user may load BPF programs";

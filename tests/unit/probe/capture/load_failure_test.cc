@@ -15,17 +15,25 @@ constexpr uint64_t kPerfmon = uint64_t{1} << 38;
 constexpr uint64_t kBpf = uint64_t{1} << 39;
 constexpr uint64_t kAll = kNetAdmin | kPerfmon | kBpf;
 
-KernelFacts Facts(const std::string& release, bool has_btf, uint64_t capabilities) {
-  return {release, has_btf, capabilities, false};
+KernelFacts Facts(const std::string& release, bool has_btf, uint64_t capabilities,
+                  const std::string& machine = "x86_64") {
+  return {release, machine, has_btf, capabilities, false};
+}
+
+bool IsNewEnough(const std::string& release, const std::string& machine = "x86_64") {
+  return IsKernelNewEnough(Facts(release, true, kAll, machine));
 }
 
 TEST_CASE("releases are compared by their numbers") {
-  CHECK(IsKernelNewEnough("5.15.0-91-generic"));
-  CHECK(IsKernelNewEnough("6.1"));
-  CHECK(IsKernelNewEnough("10.0.0"));
-  CHECK(IsKernelNewEnough("custom"));
-  CHECK_FALSE(IsKernelNewEnough("5.9.16"));
-  CHECK_FALSE(IsKernelNewEnough("4.18.0-553.el8"));
+  CHECK(IsNewEnough("5.15.0-91-generic"));
+  CHECK(IsNewEnough("6.1"));
+  CHECK(IsNewEnough("10.0.0"));
+  CHECK(IsNewEnough("custom"));
+  CHECK_FALSE(IsNewEnough("5.9.16"));
+  CHECK_FALSE(IsNewEnough("4.18.0-553.el8"));
+  CHECK_FALSE(IsNewEnough("5.15.0-91-generic", "aarch64"));
+  CHECK_FALSE(IsNewEnough("5.17.3", "aarch64"));
+  CHECK(IsNewEnough("5.18.0", "aarch64"));
 }
 
 TEST_CASE("missing capabilities are named") {
@@ -49,6 +57,13 @@ TEST_CASE("a failure to load says what to do") {
 
   const absl::Status no_btf = DescribeLoadFailure(ESRCH, Facts("6.1.0", false, kAll));
   CHECK_THAT(Message(no_btf), Catch::Contains("CONFIG_DEBUG_INFO_BTF"));
+
+  const absl::Status old_arm = DescribeLoadFailure(524, Facts("5.15.0", true, kAll, "aarch64"));
+  CHECK_THAT(Message(old_arm), Catch::Contains("aarch64") && Catch::Contains("5.18"));
+
+  const absl::Status jit = DescribeLoadFailure(524, Facts("6.1.0", true, kAll, "riscv64"));
+  CHECK_THAT(Message(jit), Catch::Contains("riscv64") && Catch::Contains("atomics") &&
+                               Catch::Contains("bpf_jit_enable") && !Catch::Contains("524"));
 
   const absl::Status memory = DescribeLoadFailure(ENOMEM, Facts("6.1.0", true, kAll));
   CHECK_THAT(Message(memory), Catch::Contains("PERF_BUFFER_SIZE"));
