@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -13,12 +14,23 @@
 
 namespace audio_latency::probe {
 
-// Both programs at one interface; detached when it is destroyed. Never takes away what is not ours.
+enum class AttachmentState {
+  kInPlace,
+  // Somebody else has taken our programs away, or replaced the qdisc that they were on.
+  kLost,
+  // A probe that was started later has put its own in the place of ours.
+  kTakenOver,
+};
+
+// Both programs at one interface; detached when it is destroyed. Never takes away what is not ours,
+// nor what another probe has put in our place.
 class Attachment {
  public:
   virtual ~Attachment() = default;
-  // False when somebody else has taken our programs away, or replaced the qdisc that they were on.
-  virtual bool IsInPlace() const = 0;
+  // What the kernel does not tell is taken for in place.
+  virtual AttachmentState State() const = 0;
+  // The kernel's numbers of the programs that hang on the interface as filters of a qdisc.
+  virtual std::set<uint32_t> FilterProgramIds() const = 0;
 };
 
 // Attaches the two programs to interfaces of the network namespace of the calling thread. The
@@ -28,7 +40,8 @@ class Attacher {
   virtual ~Attacher() = default;
 
   // `interface_name` is for errors only; `link_layer` chooses the programs. NOT_FOUND when the
-  // interface has just gone; PERMISSION_DENIED says which capability is missing.
+  // interface has just gone; PERMISSION_DENIED says which capability is missing;
+  // FAILED_PRECONDITION when a qdisc of another kind is where ours would be.
   virtual absl::StatusOr<std::unique_ptr<Attachment>> Attach(uint32_t interface_index,
                                                              const std::string& interface_name,
                                                              capture_link_layer link_layer) = 0;
@@ -51,13 +64,17 @@ class CapturePrograms {
 };
 
 // By tcx (kernel 6.6 and later): gone with the process even when it is killed. At the head of the
-// line no other tcx program can hide packets from us; at the tail every one can.
+// line of tcx programs as it is when we attach, so that only one that gets in front later can hide
+// packets from us; at the tail every one can.
 bool TcxIsSupported(CapturePrograms* programs);
 std::unique_ptr<Attacher> MakeTcxAttacher(TcxOrder order, CapturePrograms* programs);
 
-// By a filter of a clsact qdisc. The filter has a handle of our own, so that one that a killed
-// probe left behind is replaced. A qdisc that was there before stays; one that was made here goes
-// when nobody else has put a filter on it.
+// By a filter of a clsact qdisc, which is made where there is none. The filter has a handle of our
+// own, so that the one of another probe, left behind or of one that still runs, is replaced: of two
+// probes the one that was started later has the place. The qdisc stays, empty: between a look at
+// its filters and taking it away somebody else could have put one there. An interface with the
+// older qdisc "ingress" is refused, which has no egress and would take both our filters for
+// ingress.
 std::unique_ptr<Attacher> MakeClsactAttacher(CapturePrograms* programs);
 
 // What `choice` and this kernel call for; an error when tcx is demanded and not there.

@@ -1,21 +1,18 @@
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <utility>
+#include <set>
+#include <string>
 
 #include "absl/status/status.h"
 #include "common/status/status_macros.h"
+#include "fmt/format.h"
 #include "probe/capture/attachment.h"
 #include "probe/capture/traffic_filter.h"
 
 namespace audio_latency::probe {
 namespace {
-
-// In front, because a filter ahead of ours that returns TC_ACT_OK hides the packet from us. A
-// priority that is taken for one protocol cannot be used for all, hence more than one.
-constexpr std::array<uint32_t, 4> kPriorities = {1, 2, 3, 4};
 
 bpf_tc_hook MakeHook(uint32_t interface_index, uint32_t attach_point) {
   bpf_tc_hook hook = {};
@@ -25,26 +22,24 @@ bpf_tc_hook MakeHook(uint32_t interface_index, uint32_t attach_point) {
   return hook;
 }
 
-// True when somebody has a filter at the clsact qdisc of the interface, or when that cannot be
-// told.
-bool HasFilters(uint32_t interface_index) {
-  for (const capture_direction direction : {CAPTURE_DIRECTION_INGRESS, CAPTURE_DIRECTION_EGRESS}) {
-    const auto filters = ListTrafficFilters(interface_index, direction);
-    if (!filters.ok() || !filters->empty()) {
-      return true;
-    }
-  }
-  return false;
+// 0: the kernel does not tell.
+uint32_t ProgramId(int program_fd) {
+  bpf_prog_info info = {};
+  uint32_t bytes = sizeof(info);
+  return bpf_obj_get_info_by_fd(program_fd, &info, &bytes) == 0 ? info.id : 0;
 }
 
 // A filter of ours at one hook; removed when it is destroyed.
 class Filter {
  public:
-  Filter(uint32_t interface_index, bpf_tc_attach_point point)
-      : interface_index_(interface_index), point_(point) {}
+  Filter(uint32_t interface_index, capture_direction direction)
+      : interface_index_(interface_index), direction_(direction) {}
+
+  // Another probe can put its filter there between the look and the removal, which the kernel has
+  // no single step for; that probe then finds it lost and attaches again.
   ~Filter() {
-    if (priority_ != 0) {
-      const bpf_tc_hook hook = MakeHook(interface_index_, point_);
+    if (priority_ != 0 && State(AttachmentState::kLost) == AttachmentState::kInPlace) {
+      const bpf_tc_hook hook = MakeHook(interface_index_, point());
       bpf_tc_opts options = {};
       options.sz = sizeof(options);
       options.handle = kTrafficFilterHandle;
@@ -58,9 +53,13 @@ class Filter {
 
   // 0 or an errno.
   int Attach(int program_fd) {
+    program_id_ = ProgramId(program_fd);
+    if (program_id_ == 0) {
+      return errno;
+    }
     int error = 0;
-    for (const uint32_t priority : kPriorities) {
-      const bpf_tc_hook hook = MakeHook(interface_index_, point_);
+    for (const uint32_t priority : kTrafficFilterPriorities) {
+      const bpf_tc_hook hook = MakeHook(interface_index_, point());
       bpf_tc_opts options = {};
       options.sz = sizeof(options);
       options.prog_fd = program_fd;
@@ -78,84 +77,70 @@ class Filter {
     return error;
   }
 
-  // 0: not attached.
-  uint32_t priority() const { return priority_; }
+  uint32_t program_id() const { return program_id_; }
 
-  // True also when the kernel does not tell.
-  bool IsInPlace() const {
-    const auto filters =
-        ListTrafficFilters(interface_index_, point_ == BPF_TC_EGRESS ? CAPTURE_DIRECTION_EGRESS
-                                                                     : CAPTURE_DIRECTION_INGRESS);
-    return !filters.ok() ||
-           std::any_of(filters->begin(), filters->end(), [this](const TrafficFilter& filter) {
-             return filter.IsOurs() && filter.priority == priority_;
-           });
+  // Handle and name are the same for all probes; the program's number is not.
+  AttachmentState State(AttachmentState when_unknown) const {
+    const auto filters = ListTrafficFilters(interface_index_, direction_);
+    if (!filters.ok()) {
+      return when_unknown;
+    }
+    AttachmentState state = AttachmentState::kLost;
+    for (const TrafficFilter& filter : *filters) {
+      if (filter.IsOurs() && filter.program_id == program_id_) {
+        return AttachmentState::kInPlace;
+      }
+      // The kernel counts upwards: a probe with larger numbers was started later. Without an order
+      // two probes would take each other's place for ever.
+      if (filter.IsOurs() && filter.program_id > program_id_) {
+        state = AttachmentState::kTakenOver;
+      }
+    }
+    return state;
   }
 
  private:
+  bpf_tc_attach_point point() const {
+    return direction_ == CAPTURE_DIRECTION_EGRESS ? BPF_TC_EGRESS : BPF_TC_INGRESS;
+  }
+
   const uint32_t interface_index_;
-  const bpf_tc_attach_point point_;
+  const capture_direction direction_;
   // 0: not attached.
   uint32_t priority_ = 0;
-};
-
-// A clsact qdisc, ours or found.
-class Qdisc {
- public:
-  explicit Qdisc(uint32_t interface_index) : interface_index_(interface_index) {}
-  ~Qdisc() {
-    if (is_ours_ && !HasFilters(interface_index_)) {
-      bpf_tc_hook hook = MakeHook(interface_index_, BPF_TC_INGRESS | BPF_TC_EGRESS);
-      bpf_tc_hook_destroy(&hook);
-    }
-  }
-  Qdisc(const Qdisc&) = delete;
-  Qdisc& operator=(const Qdisc&) = delete;
-
-  // 0 or an errno.
-  int Ensure() {
-    bpf_tc_hook hook = MakeHook(interface_index_, BPF_TC_INGRESS | BPF_TC_EGRESS);
-    const int error = -bpf_tc_hook_create(&hook);
-    is_ours_ = error == 0;
-    return error == EEXIST ? 0 : error;
-  }
-
- private:
-  const uint32_t interface_index_;
-  bool is_ours_ = false;
+  uint32_t program_id_ = 0;
 };
 
 class ClsactAttachment final : public Attachment {
  public:
   explicit ClsactAttachment(uint32_t interface_index)
-      : interface_index_(interface_index),
-        qdisc_(interface_index),
-        ingress_(interface_index, BPF_TC_INGRESS),
-        egress_(interface_index, BPF_TC_EGRESS) {}
+      : ingress_(interface_index, CAPTURE_DIRECTION_INGRESS),
+        egress_(interface_index, CAPTURE_DIRECTION_EGRESS) {}
 
   // 0 or an errno.
   int Attach(const ProgramFds& programs) {
-    if (const int error = qdisc_.Ensure(); error != 0) {
-      return error;
-    }
     if (const int error = ingress_.Attach(programs.ingress); error != 0) {
       return error;
     }
     return egress_.Attach(programs.egress);
   }
 
-  // What a killed probe left at another priority.
-  absl::Status RemoveLeftFilters() const {
-    return probe::RemoveLeftFilters(interface_index_, ingress_.priority(), egress_.priority())
-        .status();
+  AttachmentState State() const override {
+    const AttachmentState ingress = ingress_.State(AttachmentState::kInPlace);
+    const AttachmentState egress = egress_.State(AttachmentState::kInPlace);
+    for (const AttachmentState worse : {AttachmentState::kTakenOver, AttachmentState::kLost}) {
+      if (ingress == worse || egress == worse) {
+        return worse;
+      }
+    }
+    return AttachmentState::kInPlace;
   }
 
-  bool IsInPlace() const override { return ingress_.IsInPlace() && egress_.IsInPlace(); }
+  std::set<uint32_t> FilterProgramIds() const override {
+    return {ingress_.program_id(), egress_.program_id()};
+  }
 
  private:
-  const uint32_t interface_index_;
-  // The filters go before the qdisc: members are destroyed from the last to the first.
-  Qdisc qdisc_;
   Filter ingress_;
   Filter egress_;
 };
@@ -168,17 +153,42 @@ class ClsactAttacher final : public Attacher {
                                                      const std::string& interface_name,
                                                      capture_link_layer link_layer) override {
     ASSIGN_OR_RETURN(const ProgramFds programs, programs_->For(link_layer));
+    RETURN_IF_ERROR(EnsureQdisc(interface_index, interface_name));
     auto attachment = std::make_unique<ClsactAttachment>(interface_index);
     if (const int error = attachment->Attach(programs); error != 0) {
       return AttachError(method(), interface_name, error);
     }
-    RETURN_IF_ERROR(attachment->RemoveLeftFilters());
     return attachment;
   }
 
   const char* method() const override { return "clsact"; }
 
  private:
+  absl::Status EnsureQdisc(uint32_t interface_index, const std::string& interface_name) const {
+    bpf_tc_hook hook = MakeHook(interface_index, BPF_TC_INGRESS | BPF_TC_EGRESS);
+    const int error = -bpf_tc_hook_create(&hook);
+    if (error == 0) {
+      return absl::OkStatus();
+    }
+    if (error != EEXIST) {
+      return AttachError(method(), interface_name, error);
+    }
+    // There is one, and not necessarily of our kind.
+    ASSIGN_OR_RETURN(const std::string kind, HookQdiscKind(interface_index));
+    if (kind == "clsact") {
+      return absl::OkStatus();
+    }
+    if (kind.empty()) {
+      return absl::UnavailableError(
+          fmt::format("cannot attach to {} by clsact: its qdisc comes and goes", interface_name));
+    }
+    return absl::FailedPreconditionError(fmt::format(
+        "cannot attach to {0} by clsact: its qdisc is of the kind {1}, which has no egress; set "
+        "TC_ATTACH=tcx (Linux 6.6 and later), or have its owner use clsact (tc qdisc del dev {0} "
+        "{1} takes it away with its filters)",
+        interface_name, kind));
+  }
+
   CapturePrograms* const programs_;
 };
 

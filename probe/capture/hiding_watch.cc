@@ -116,7 +116,8 @@ void HidingWatch::Judge(const Interface& link, capture_direction direction,
                         "it; look at flows that hardware or XDP forwards on its own",
                         link.name, DirectionName(direction))
           : fmt::format("Packets of {} ({}) are hidden from the probe by {} in front of it; "
-                        "TC_ATTACH=tcx with TCX_ORDER=head puts the probe ahead of all but XDP",
+                        "TC_ATTACH=tcx with TCX_ORDER=head puts the probe ahead of all but XDP "
+                        "and tcx programs that get in front after it has started",
                         link.name, DirectionName(direction), by),
       fields);
 }

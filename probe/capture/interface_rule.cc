@@ -88,6 +88,12 @@ bool InterfaceRule::Matches(const Link& link) const {
   });
 }
 
+bool InterfaceRule::Names(const Link& link) const {
+  return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
+    return pattern != kAuto && !IsGlob(pattern) && pattern == link.name;
+  });
+}
+
 bool InterfaceRule::MayMatch(capture_link_layer link_layer, std::span<const Link> links) const {
   return std::any_of(
              patterns_.begin(), patterns_.end(),

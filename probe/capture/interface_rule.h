@@ -30,6 +30,8 @@ class InterfaceRule {
   explicit InterfaceRule(std::vector<std::string> patterns);
 
   bool Matches(const Link& link) const;
+  // True when it is asked for by its name, not by a glob or auto.
+  bool Names(const Link& link) const;
 
   // True when a device of this link layer is among those that match now, or may come later: what
   // is not named can be of any kind.

@@ -17,8 +17,6 @@ namespace {
 constexpr int kWaitMs = 250;
 // Interfaces come as a volley of messages (made, moved, up); one look at the end of it is enough.
 constexpr std::chrono::milliseconds kSettleTime(20);
-// What others may have done to our attachments is looked at this often.
-constexpr std::chrono::seconds kAttachmentCheckInterval(5);
 
 }  // namespace
 
@@ -30,8 +28,13 @@ absl::StatusOr<std::unique_ptr<InterfaceWatcher>> InterfaceWatcher::Start(Parts 
   std::unique_ptr<InterfaceWatcher> watcher(new InterfaceWatcher(std::move(parts)));
   ASSIGN_OR_RETURN(const std::vector<Link> links, watcher->parts_.monitor->List());
   RETURN_IF_ERROR(watcher->parts_.rule.CheckNamed(links));
-  RETURN_IF_ERROR(watcher->Reconcile(links));
-  RETURN_IF_ERROR(watcher->RemoveLeftFilters(links));
+  watcher->Reconcile(links);
+  RETURN_IF_ERROR(watcher->StartFailure(links));
+  for (const Link& link : links) {
+    if (!watcher->attached_.contains(link.index)) {  // else attaching has seen to it
+      watcher->RemoveLeftFilters(link, {});
+    }
+  }
   if (watcher->attached_.empty()) {
     watcher->parts_.logger->Warn(
         "no_interface",
@@ -43,20 +46,30 @@ absl::StatusOr<std::unique_ptr<InterfaceWatcher>> InterfaceWatcher::Start(Parts 
   return watcher;
 }
 
-absl::Status InterfaceWatcher::RemoveLeftFilters(const std::vector<Link>& links) {
+absl::Status InterfaceWatcher::StartFailure(const std::vector<Link>& links) const {
   for (const Link& link : links) {
-    if (attached_.contains(link.index)) {
-      continue;  // attaching has seen to it
-    }
-    ASSIGN_OR_RETURN(const int removed, probe::RemoveLeftFilters(link.index, 0, 0));
-    if (removed > 0) {
-      parts_.logger->Info(
-          "left_filters_removed",
-          fmt::format("Removed {} filter(s) that a killed probe left at {}", removed, link.name),
-          {{"interface", link.name}, {"interface_index", link.index}});
+    const auto failed = failed_.find(link.index);
+    if (failed != failed_.end() && (attached_.empty() || parts_.rule.Names(link) ||
+                                    absl::IsPermissionDenied(failed->second))) {
+      return failed->second;
     }
   }
   return absl::OkStatus();
+}
+
+void InterfaceWatcher::RemoveLeftFilters(const Link& link,
+                                         const std::set<uint32_t>& kept_program_ids) {
+  const absl::StatusOr<int> removed = probe::RemoveLeftFilters(link.index, kept_program_ids);
+  if (!removed.ok()) {
+    parts_.logger->Warn("left_filters_error",
+                        fmt::format("{}: {}", link.name, Message(removed.status())),
+                        {{"interface", link.name}, {"interface_index", link.index}});
+  } else if (*removed > 0) {
+    parts_.logger->Info(
+        "left_filters_removed",
+        fmt::format("Removed {} filter(s) that a killed probe left at {}", *removed, link.name),
+        {{"interface", link.name}, {"interface_index", link.index}});
+  }
 }
 
 void InterfaceWatcher::Stop() {
@@ -88,44 +101,65 @@ void InterfaceWatcher::Run(const std::stop_token& stop) {
       std::this_thread::sleep_for(std::chrono::milliseconds(kWaitMs));
       look_again = true;
     }
-    look_again = ForgetLostAttachments() || look_again;
+    look_again = CheckAttachments() || look_again;
     if (!look_again) {
       continue;
     }
     const absl::StatusOr<std::vector<Link>> links = parts_.monitor->List();
     look_again = !links.ok();
-    const absl::Status status = links.ok() ? Reconcile(*links) : links.status();
-    if (!status.ok()) {
-      parts_.logger->Error("tc_attach_error", Message(status));
+    if (links.ok()) {
+      Reconcile(*links);
+    } else {
+      parts_.logger->Error("interface_watch_error", Message(links.status()));
     }
   }
 }
 
-bool InterfaceWatcher::ForgetLostAttachments() {
+bool InterfaceWatcher::CheckAttachments() {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_attachment_check_) {
     return false;
   }
-  next_attachment_check_ = now + kAttachmentCheckInterval;
+  next_attachment_check_ = now + parts_.check_interval;
   std::vector<uint32_t> lost;
-  for (const auto& [index, attached] : attached_) {
-    if (!attached.attachment->IsInPlace()) {
+  for (auto& [index, attached] : attached_) {
+    if (IsLost(index, &attached)) {
       lost.push_back(index);
     }
   }
   for (const uint32_t index : lost) {
-    parts_.logger->Warn(
-        "tc_attachment_lost",
-        fmt::format("Another program has taken the probe away from {}; attaching again",
-                    attached_.at(index).name),
-        {{"interface", attached_.at(index).name}, {"interface_index", index}});
     Forget(index);
   }
-  return !lost.empty();
+  return !lost.empty() || !failed_.empty();
 }
 
-absl::Status InterfaceWatcher::Reconcile(const std::vector<Link>& links) {
-  absl::Status first_failure;
+bool InterfaceWatcher::IsLost(uint32_t index, Attached* attached) {
+  const AttachmentState state = attached->attachment->State();
+  const bool was_taken_over =
+      std::exchange(attached->is_taken_over, state == AttachmentState::kTakenOver);
+  const nlohmann::json fields = {{"interface", attached->name}, {"interface_index", index}};
+  if (attached->is_taken_over && !was_taken_over) {
+    parts_.logger->Warn(
+        "tc_attachment_taken_over",
+        fmt::format("A probe that was started later watches {} in the place of this one, which "
+                    "attaches again when the other has gone; run one probe a node",
+                    attached->name),
+        fields);
+  }
+  if (state != AttachmentState::kLost) {
+    return false;
+  }
+  parts_.logger->Warn(
+      "tc_attachment_lost",
+      was_taken_over
+          ? fmt::format("The other probe has left {}; attaching again", attached->name)
+          : fmt::format("Another program has taken the probe away from {}; attaching again",
+                        attached->name),
+      fields);
+  return true;
+}
+
+void InterfaceWatcher::Reconcile(const std::vector<Link>& links) {
   std::set<uint32_t> wanted;
   for (const Link& link : links) {
     if (!parts_.rule.Matches(link)) {
@@ -138,7 +172,7 @@ absl::Status InterfaceWatcher::Reconcile(const std::vector<Link>& links) {
       attached = attached_.end();
     }
     if (attached == attached_.end()) {
-      first_failure.Update(AttachTo(link));
+      AttachTo(link);
     } else if (attached->second.name != link.name || attached->second.role != RoleOf(link)) {
       attached->second.name = link.name;
       attached->second.role = RoleOf(link);
@@ -151,32 +185,25 @@ absl::Status InterfaceWatcher::Reconcile(const std::vector<Link>& links) {
       Forget(index);
     }
   }
-  for (auto next = refused_.begin(); next != refused_.end();) {
-    const uint32_t index = (next++)->first;
+  std::set<uint32_t> not_watched;
+  for (const auto& [index, link] : unreadable_) {
+    not_watched.insert(index);
+  }
+  for (const auto& [index, failure] : failed_) {
+    not_watched.insert(index);
+  }
+  for (const uint32_t index : not_watched) {
     if (!wanted.contains(index)) {
       Allow(index);
     }
   }
-  return first_failure;
 }
 
-absl::Status InterfaceWatcher::AttachTo(const Link& link) {
-  const auto refused = refused_.find(link.index);
-  if (refused != refused_.end() && refused->second == link) {
-    return absl::OkStatus();
-  }
+void InterfaceWatcher::AttachTo(const Link& link) {
   const std::optional<capture_link_layer> link_layer = LinkLayerOf(link);
   if (!link_layer.has_value()) {
-    Refuse(link, "unknown_link_layer");
-    parts_.logger->Warn(
-        "interface_refused",
-        fmt::format("Not watching {}: its packets (hardware type {}) begin with neither Ethernet "
-                    "nor IP",
-                    link.name, link.hardware_type),
-        {{"interface", link.name},
-         {"interface_index", link.index},
-         {"hardware_type", link.hardware_type}});
-    return absl::OkStatus();
+    RefuseUnreadable(link);
+    return;
   }
   // Known before its first event can be read.
   const InterfaceRole role = RoleOf(link);
@@ -185,13 +212,14 @@ absl::Status InterfaceWatcher::AttachTo(const Link& link) {
       parts_.attacher->Attach(link.index, link.name, *link_layer);
   if (!attachment.ok()) {
     parts_.directory->Remove(link.index);
-    if (absl::IsNotFound(attachment.status())) {
-      return absl::OkStatus();
+    if (!absl::IsNotFound(attachment.status())) {
+      NoteFailure(link, attachment.status());
     }
-    Refuse(link, "attach_failed");
-    return attachment.status();
+    return;
   }
   Allow(link.index);
+  // One that a probe with TC_ATTACH=clsact left would sign everything a second time.
+  RemoveLeftFilters(link, (*attachment)->FilterProgramIds());
   attached_.emplace(link.index, Attached{link.name, role, *link_layer, *std::move(attachment)});
   parts_.logger->Info("tc_attached", fmt::format("Watching {}", link.name),
                       {{"interface", link.name},
@@ -199,16 +227,41 @@ absl::Status InterfaceWatcher::AttachTo(const Link& link) {
                        {"role", InterfaceRoleName(role)},
                        {"link_layer", *link_layer == CAPTURE_LINK_IP ? "ip" : "ethernet"},
                        {"method", parts_.attacher->method()}});
-  return absl::OkStatus();
 }
 
-void InterfaceWatcher::Refuse(const Link& link, const std::string& reason) {
-  refused_.insert_or_assign(link.index, link);
-  parts_.directory->Refuse(link.index, {link.name, reason});
+void InterfaceWatcher::RefuseUnreadable(const Link& link) {
+  const auto refused = unreadable_.find(link.index);
+  if (refused != unreadable_.end() && refused->second == link) {
+    return;
+  }
+  Allow(link.index);
+  unreadable_.emplace(link.index, link);
+  parts_.directory->Refuse(link.index, {link.name, "unknown_link_layer"});
+  parts_.logger->Warn(
+      "interface_refused",
+      fmt::format("Not watching {}: its packets (hardware type {}) begin with neither Ethernet "
+                  "nor IP",
+                  link.name, link.hardware_type),
+      {{"interface", link.name},
+       {"interface_index", link.index},
+       {"hardware_type", link.hardware_type}});
+}
+
+void InterfaceWatcher::NoteFailure(const Link& link, const absl::Status& failure) {
+  const auto failed = failed_.find(link.index);
+  const bool is_told = failed != failed_.end() && failed->second == failure;
+  Allow(link.index);
+  failed_.emplace(link.index, failure);
+  parts_.directory->Refuse(link.index, {link.name, "attach_failed"});
+  if (!is_told) {
+    parts_.logger->Error("tc_attach_error", Message(failure),
+                         {{"interface", link.name}, {"interface_index", link.index}});
+  }
 }
 
 void InterfaceWatcher::Allow(uint32_t index) {
-  refused_.erase(index);
+  unreadable_.erase(index);
+  failed_.erase(index);
   parts_.directory->Allow(index);
 }
 

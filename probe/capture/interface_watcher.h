@@ -33,11 +33,15 @@ class InterfaceWatcher {
     // Both must outlive the watcher.
     InterfaceDirectory* directory;
     Logger* logger;
+    // How often it is looked at what others have done to our attachments, and tried again to attach
+    // where that failed.
+    std::chrono::milliseconds check_interval{5'000};
   };
 
-  // NOT_FOUND when an interface that is named does not exist; PERMISSION_DENIED and others when
-  // one that is wanted cannot be attached to. Nothing to attach to is no error with auto or a glob:
-  // a warning says that it waits.
+  // NOT_FOUND when an interface that is named does not exist; PERMISSION_DENIED when attaching is
+  // not allowed; others when one that is named, or all that are wanted, cannot be attached to.
+  // Failures with others are logged and tried again. Nothing to attach to is no error with auto or
+  // a glob: a warning says that it waits.
   static absl::StatusOr<std::unique_ptr<InterfaceWatcher>> Start(Parts parts);
   ~InterfaceWatcher();
   InterfaceWatcher(const InterfaceWatcher&) = delete;
@@ -52,28 +56,37 @@ class InterfaceWatcher {
     InterfaceRole role;
     capture_link_layer link_layer;
     std::unique_ptr<Attachment> attachment;
+    // By a probe that was started later.
+    bool is_taken_over = false;
   };
 
   explicit InterfaceWatcher(Parts parts);
   void Run(const std::stop_token& stop);
-  // What a probe that was killed left where this one does not watch.
-  absl::Status RemoveLeftFilters(const std::vector<Link>& links);
-  // True when somebody else has taken programs of ours away, which are then to be attached anew.
-  bool ForgetLostAttachments();
-  // Brings what is attached in line with the links there are. The first failure to attach is
-  // returned, after all were tried.
-  absl::Status Reconcile(const std::vector<Link>& links);
-  absl::Status AttachTo(const Link& link);
-  // Does not try `link` again before it changes; `reason` is for the status page.
-  void Refuse(const Link& link, const std::string& reason);
+  // The failure to attach that ends Start, if there is one.
+  absl::Status StartFailure(const std::vector<Link>& links) const;
+  // What a probe that was killed left at an interface, beside the programs given.
+  void RemoveLeftFilters(const Link& link, const std::set<uint32_t>& kept_program_ids);
+  // By the timer: true when something is to be attached anew, because somebody else has taken it
+  // away or because it failed before.
+  bool CheckAttachments();
+  // True when the attachment is lost; tells when another probe has its place, and leaves it that.
+  bool IsLost(uint32_t index, Attached* attached);
+  // Brings what is attached in line with the links there are.
+  void Reconcile(const std::vector<Link>& links);
+  void AttachTo(const Link& link);
+  // Does not try `link` again before it changes.
+  void RefuseUnreadable(const Link& link);
+  // Tells a failure that it has not told before.
+  void NoteFailure(const Link& link, const absl::Status& failure);
   void Allow(uint32_t index);
   void Forget(uint32_t index);
 
   Parts parts_;
   std::map<uint32_t, Attached> attached_;
-  // Links that could not be attached to, or whose packets cannot be read; not tried again before
-  // they change.
-  std::map<uint32_t, Link> refused_;
+  // Links whose packets cannot be read; not tried again before they change.
+  std::map<uint32_t, Link> unreadable_;
+  // Why attaching failed; tried again at each look.
+  std::map<uint32_t, absl::Status> failed_;
   std::chrono::steady_clock::time_point next_attachment_check_;
   std::jthread thread_;
 };

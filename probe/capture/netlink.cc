@@ -8,11 +8,11 @@
 
 #include <array>
 #include <cerrno>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/status/status_macros.h"
 #include "fmt/format.h"
 
 namespace audio_latency::probe {
@@ -90,10 +90,32 @@ NetlinkSocket::NetlinkSocket(NetlinkSocket&& other) noexcept
 
 absl::Status NetlinkSocket::DumpBytes(uint16_t type, std::string_view header,
                                       const std::function<void(const NetlinkMessage&)>& visit) {
+  int refusal = 0;
+  RETURN_IF_ERROR(Ask(type, NLM_F_DUMP, header, visit, &refusal));
+  if (refusal != 0) {
+    errno = refusal;
+    return SystemError("read");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NetlinkSocket::GetBytes(uint16_t type, std::string_view header,
+                                     const std::function<void(const NetlinkMessage&)>& visit) {
+  int refusal = 0;
+  // Kernels before 6.7 answer the one who asks for a qdisc only if told so by NLM_F_ECHO. An answer
+  // to a single request has no end of its own, hence NLM_F_ACK.
+  RETURN_IF_ERROR(Ask(type, NLM_F_ECHO | NLM_F_ACK, header, visit, &refusal));
+  return refusal == 0 ? absl::OkStatus()
+                      : absl::ErrnoToStatus(refusal, "the kernel refuses a question (netlink)");
+}
+
+absl::Status NetlinkSocket::Ask(uint16_t type, uint16_t flags, std::string_view header,
+                                const std::function<void(const NetlinkMessage&)>& visit,
+                                int* refusal) {
   nlmsghdr request = {};
   request.nlmsg_len = static_cast<uint32_t>(sizeof(request) + header.size());
   request.nlmsg_type = type;
-  request.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  request.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
   request.nlmsg_seq = ++sequence_;
   std::string bytes(reinterpret_cast<const char*>(&request), sizeof(request));
   bytes.append(header);
@@ -101,8 +123,8 @@ absl::Status NetlinkSocket::DumpBytes(uint16_t type, std::string_view header,
     return SystemError("ask for");
   }
   std::vector<char> buffer(kReceiveBytes);
-  std::optional<absl::Status> done;
-  while (!done.has_value()) {
+  bool is_done = false;
+  while (!is_done) {
     const ssize_t received = ::recv(fd_, buffer.data(), buffer.size(), 0);
     if (received < 0) {
       if (errno == EINTR) {
@@ -116,16 +138,17 @@ absl::Status NetlinkSocket::DumpBytes(uint16_t type, std::string_view header,
                        return;
                      }
                      if (message.nlmsg_type == NLMSG_DONE) {
-                       done = absl::OkStatus();
+                       is_done = true;
                      } else if (message.nlmsg_type == NLMSG_ERROR) {
-                       errno = -NetlinkHeader<nlmsgerr>(payload).error;
-                       done = SystemError("read");
+                       // With 0 for an error it is an acknowledgement.
+                       *refusal = -NetlinkHeader<nlmsgerr>(payload).error;
+                       is_done = true;
                      } else {
                        visit({message.nlmsg_type, payload});
                      }
                    });
   }
-  return *done;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> NetlinkSocket::Receive(

@@ -60,6 +60,17 @@ class NetlinkSocket {
                      visit);
   }
 
+  // Asks for one thing: sends `header` as a request of `type` and calls `visit` with the answer.
+  // The kernel's refusal comes as its errno's status: NOT_FOUND for ENOENT and ENODEV,
+  // INVALID_ARGUMENT for EINVAL.
+  template <typename T>
+  absl::Status Get(uint16_t type, const T& header,
+                   const std::function<void(const NetlinkMessage&)>& visit) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    return GetBytes(type, std::string_view(reinterpret_cast<const char*>(&header), sizeof(T)),
+                    visit);
+  }
+
   // Waits at most `timeout_ms` for messages of the subscribed groups and calls `visit` with each of
   // those that are there. True when something came, or when the kernel had to drop some
   // (`visit` cannot be relied on to have seen everything, so look anew).
@@ -70,6 +81,12 @@ class NetlinkSocket {
   explicit NetlinkSocket(int fd) : fd_(fd) {}
   absl::Status DumpBytes(uint16_t type, std::string_view header,
                          const std::function<void(const NetlinkMessage&)>& visit);
+  absl::Status GetBytes(uint16_t type, std::string_view header,
+                        const std::function<void(const NetlinkMessage&)>& visit);
+  // Sends a request and visits what comes until the kernel says that this was all; the errno of its
+  // refusal, or 0, goes to `refusal`. Fails when the socket does.
+  absl::Status Ask(uint16_t type, uint16_t flags, std::string_view header,
+                   const std::function<void(const NetlinkMessage&)>& visit, int* refusal);
 
   int fd_;
   uint32_t sequence_ = 0;

@@ -1,13 +1,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "common/status/status_macros.h"
 #include "probe/capture/attachment.h"
 #include "probe/capture/tcx.h"
-#include "probe/capture/traffic_filter.h"
 
 namespace audio_latency::probe {
 namespace {
@@ -34,9 +34,13 @@ class TcxAttachment final : public Attachment {
   TcxAttachment(Descriptor ingress, Descriptor egress)
       : ingress_(std::move(ingress)), egress_(std::move(egress)) {}
 
-  bool IsInPlace() const override {
-    return TcxLinkIsAttached(ingress_.get()) && TcxLinkIsAttached(egress_.get());
+  AttachmentState State() const override {
+    return TcxLinkIsAttached(ingress_.get()) && TcxLinkIsAttached(egress_.get())
+               ? AttachmentState::kInPlace
+               : AttachmentState::kLost;
   }
+
+  std::set<uint32_t> FilterProgramIds() const override { return {}; }
 
  private:
   Descriptor ingress_;
@@ -62,8 +66,6 @@ class TcxAttacher final : public Attacher {
     if (egress.get() < 0) {
       return AttachError(method(), interface_name, errno);
     }
-    // A filter that a probe with TC_ATTACH=clsact left would sign everything a second time.
-    RETURN_IF_ERROR(RemoveLeftFilters(interface_index, 0, 0).status());
     return std::make_unique<TcxAttachment>(std::move(ingress), std::move(egress));
   }
 

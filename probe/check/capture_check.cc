@@ -28,6 +28,7 @@ constexpr char kAttachCheck[] = "attaching";
 constexpr char kStartedCheck[] = "once started";
 constexpr char kInterfacesCheck[] = "interfaces";
 constexpr char kFrontCheck[] = "in front of us";
+constexpr char kQdiscCheck[] = "qdisc";
 constexpr char kOpenFilesCheck[] = "open files";
 
 // What the probe opens beside its attachments, with room to spare.
@@ -88,17 +89,17 @@ std::optional<bool> CheckLoading(const ProbeConfig& config, bool may_load,
   return has_tcx;
 }
 
-// Those that packets meet before the place where ours would be.
-std::vector<HookProgram> WouldBeAhead(const ProbeConfig& config, bool by_tcx,
+// Those that packets meet before the place where ours would be; with clsact that is `priority`
+// (0: none).
+std::vector<HookProgram> WouldBeAhead(const ProbeConfig& config, bool by_tcx, uint32_t priority,
                                       const std::vector<HookProgram>& programs) {
   std::vector<HookProgram> ahead;
   for (const HookProgram& program : programs) {
-    const bool is_ahead =
-        program.kind == HookProgram::Kind::kXdp ||
-        (program.kind == HookProgram::Kind::kTcx &&
-         (!by_tcx || config.tcx_order == TcxOrder::kTail)) ||
-        // Ours takes the first priority that is free.
-        (program.kind == HookProgram::Kind::kClsact && !by_tcx && program.priority == 1);
+    const bool is_ahead = program.kind == HookProgram::Kind::kXdp ||
+                          (program.kind == HookProgram::Kind::kTcx &&
+                           (!by_tcx || config.tcx_order == TcxOrder::kTail)) ||
+                          (program.kind == HookProgram::Kind::kClsact && !by_tcx &&
+                           (priority == 0 || program.priority < priority));
     // A probe that runs already is no other program.
     if (is_ahead && !program.name.starts_with("capture_")) {
       ahead.push_back(program);
@@ -116,18 +117,38 @@ CheckItem CheckFront(const ProbeConfig& config, bool by_tcx, const std::vector<L
       if (!programs.ok()) {
         return {kFrontCheck, CheckState::kUnknown, Message(programs.status()), ""};
       }
-      for (const HookProgram& program : WouldBeAhead(config, by_tcx, *programs)) {
+      const auto filters = ListTrafficFilters(link.index, direction);
+      const uint32_t priority = filters.ok() ? PriorityBeside(*filters) : 0;
+      for (const HookProgram& program : WouldBeAhead(config, by_tcx, priority, *programs)) {
         found.push_back(
             fmt::format("{} {}: {}", link.name, DirectionName(direction), program.Describe()));
       }
     }
   }
   if (found.empty()) {
-    return {kFrontCheck, CheckState::kOk, "nobody who could hide packets from the probe", ""};
+    return {kFrontCheck, CheckState::kOk, "nobody now who could hide packets from the probe", ""};
   }
   return {kFrontCheck, CheckState::kNote, fmt::format("{}", fmt::join(found, "; ")),
           "they may keep packets from the probe, which then says so (packets_hidden); "
-          "TC_ATTACH=tcx with TCX_ORDER=head is ahead of all but XDP"};
+          "TC_ATTACH=tcx with TCX_ORDER=head is ahead of all but XDP and tcx programs that get in "
+          "front later"};
+}
+
+// Interfaces that TC_ATTACH=clsact refuses; nothing when there is none.
+std::optional<CheckItem> CheckQdiscs(const std::vector<Link>& watched) {
+  std::vector<std::string> refused;
+  for (const Link& link : watched) {
+    const auto kind = HookQdiscKind(link.index);
+    if (kind.ok() && !kind->empty() && *kind != "clsact") {
+      refused.push_back(fmt::format("{} ({})", link.name, *kind));
+    }
+  }
+  if (refused.empty()) {
+    return std::nullopt;
+  }
+  return CheckItem{kQdiscCheck, CheckState::kMissing,
+                   fmt::format("not clsact, and without egress: {}", fmt::join(refused, ", ")),
+                   "set TC_ATTACH=tcx (Linux 6.6 and later), or have their owner use clsact"};
 }
 
 void CheckInterfaces(const ProbeConfig& config, std::optional<bool> has_tcx, bool may_look,
@@ -167,6 +188,9 @@ void CheckInterfaces(const ProbeConfig& config, std::optional<bool> has_tcx, boo
   items->push_back(may_look ? CheckFront(config, by_tcx, watched)
                             : CheckItem{kFrontCheck, CheckState::kUnknown,
                                         "not to be seen without CAP_NET_ADMIN", ""});
+  if (const auto qdiscs = by_tcx ? std::nullopt : CheckQdiscs(watched); qdiscs.has_value()) {
+    items->push_back(*qdiscs);
+  }
   const uint64_t needed = kOtherOpenFiles + kOpenFilesPerInterface * watched.size();
   items->push_back(open_files >= needed
                        ? CheckItem{kOpenFilesCheck, CheckState::kOk,

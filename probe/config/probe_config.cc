@@ -66,8 +66,9 @@ void DeclareCapture(ConfigParser* parser, RawOptions* raw, ProbeConfig* config) 
   parser->AddChoice("TC_ATTACH", "how to attach to TC: auto takes tcx where the kernel has it",
                     {"auto", "tcx", "clsact"}, &raw->tc_attach);
   parser->AddChoice("TCX_ORDER",
-                    "place among the tcx programs of an interface: head sees every packet, tail "
-                    "only those that no program ahead takes",
+                    "place among the tcx programs that an interface has when we attach: head sees "
+                    "every packet unless a program gets in front later, tail only those that no "
+                    "program ahead takes",
                     {"head", "tail"}, &raw->tcx_order);
   parser->AddCustom("AUDIO_PORTS",
                     "ports to sign, such as 8080,10000-20000; a packet counts when its source or "

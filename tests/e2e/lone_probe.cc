@@ -17,13 +17,13 @@
 namespace audio_latency::lab {
 namespace {
 
-constexpr char kProbeMetricsPort[] = "9090";
+constexpr char kUsualMetricsPort[] = "9090";
 constexpr std::chrono::seconds kPatience(20);
 
-absl::StatusOr<std::string> Fetch(const NetworkNamespace& network, const std::string& page) {
+absl::StatusOr<std::string> Fetch(const NetworkNamespace& network, const std::string& port,
+                                  const std::string& page) {
   ProcessOptions options;
-  options.arguments = {"curl", "-sf", "-m", "5",
-                       fmt::format("http://127.0.0.1:{}/{}", kProbeMetricsPort, page)};
+  options.arguments = {"curl", "-sf", "-m", "5", fmt::format("http://127.0.0.1:{}/{}", port, page)};
   options.network = &network;
   ASSIGN_OR_RETURN(const CommandResult result, RunCommand(options));
   if (result.exit_status != 0) {
@@ -41,7 +41,8 @@ absl::StatusOr<std::unique_ptr<LoneProbe>> LoneProbe::Start(
   options.arguments = std::move(wrapper);
   options.arguments.push_back(BuiltProgram("audio-latency-probe"));
   options.environment = std::move(environment);
-  options.environment["METRICS_PORT"] = kProbeMetricsPort;
+  const std::string metrics_port =
+      options.environment.try_emplace("METRICS_PORT", kUsualMetricsPort).first->second;
   options.network = &network;
   options.log_path = log_path;
   ASSIGN_OR_RETURN(Process process, Process::Start(options));
@@ -52,11 +53,11 @@ absl::StatusOr<std::unique_ptr<LoneProbe>> LoneProbe::Start(
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  return std::unique_ptr<LoneProbe>(new LoneProbe(network, std::move(process)));
+  return std::unique_ptr<LoneProbe>(new LoneProbe(network, std::move(process), metrics_port));
 }
 
 absl::StatusOr<double> LoneProbe::Metric(const std::string& sample) const {
-  ASSIGN_OR_RETURN(const std::string page, Fetch(network_, "metrics"));
+  ASSIGN_OR_RETURN(const std::string page, Fetch(network_, metrics_port_, "metrics"));
   std::istringstream lines(page);
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with(sample + " ")) {

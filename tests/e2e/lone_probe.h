@@ -21,7 +21,8 @@ namespace audio_latency::lab {
 // The real program; ends when it is destroyed.
 class LoneProbe {
  public:
-  // Returns when it captures. `environment`: its options; `log_path`: where its lines go. `network`
+  // Returns when it captures. `environment`: its options, METRICS_PORT for a second one beside it;
+  // `log_path`: where its lines go. `network`
   // must outlive the probe. `wrapper`: a program that becomes the probe (setpriv …), and its
   // arguments.
   static absl::StatusOr<std::unique_ptr<LoneProbe>> Start(
@@ -40,11 +41,12 @@ class LoneProbe {
   uint32_t MapRoom(uint32_t map_type) const;
 
  private:
-  LoneProbe(const NetworkNamespace& network, Process process)
-      : network_(network), process_(std::move(process)) {}
+  LoneProbe(const NetworkNamespace& network, Process process, std::string metrics_port)
+      : network_(network), process_(std::move(process)), metrics_port_(std::move(metrics_port)) {}
 
   const NetworkNamespace& network_;
   Process process_;
+  const std::string metrics_port_;
 };
 
 }  // namespace audio_latency::lab

@@ -68,6 +68,30 @@ TEST_CASE("a probe that is killed leaves nothing that the next one does not take
   CHECK(Attached(network, CAPTURE_DIRECTION_EGRESS) == 0);
 }
 
+TEST_CASE("of two probes at once the later one sees, also after the other has ended") {
+  const ScratchFolder folder;
+  const NetworkNamespace network = Require(NetworkNamespace::Create());
+  RtpSender sender = Require(RtpSender::Open(network, kPort));
+  const auto start = [&](const std::string& name, const std::string& metrics_port) {
+    return Require(LoneProbe::Start(network,
+                                    {{"INTERFACE", "lo"},
+                                     {"AUDIO_PORTS", std::to_string(kPort)},
+                                     {"TC_ATTACH", "clsact"},
+                                     {"METRICS_PORT", metrics_port}},
+                                    fmt::format("{}/{}.log", folder.path(), name)));
+  };
+  auto older = start("older", "9190");
+  const auto newer = start("newer", "9191");
+  CHECK(Attached(network, CAPTURE_DIRECTION_INGRESS) == 1);
+  REQUIRE(kill(older->pid(), SIGTERM) == 0);
+  older->Wait();
+  CHECK(Attached(network, CAPTURE_DIRECTION_INGRESS) == 1);
+  CHECK(Attached(network, CAPTURE_DIRECTION_EGRESS) == 1);
+  const double before = Require(newer->Metric("audio_latency_probe_signatures_total"));
+  Require(sender.Send(1, 50));
+  CHECK(Require(newer->Metric("audio_latency_probe_signatures_total")) > before + 80);
+}
+
 TEST_CASE("who hides packets from the real probe is in its log, its metrics and in check") {
   const ScratchFolder folder;
   const std::string log = folder.path() + "/probe.log";
@@ -106,6 +130,19 @@ TEST_CASE("who hides packets from the real probe is in its log, its metrics and 
   // At the head, nobody is in front.
   check.environment = {{"TC_ATTACH", "tcx"}};
   CHECK_THAT(Require(RunCommand(check)).output, !Catch::Contains("neighbour"));
+}
+
+TEST_CASE("check tells of a qdisc that clsact refuses") {
+  const NetworkNamespace network = Require(NetworkNamespace::Create());
+  ProcessOptions command;
+  command.network = &network;
+  command.arguments = {"tc", "qdisc", "add", "dev", "lo", "ingress"};
+  REQUIRE(Require(RunCommand(command)).exit_status == 0);
+  command.arguments = {BuiltProgram("audio-latency-probe"), "check", "--interface=lo"};
+  command.environment = {{"TC_ATTACH", "clsact"}};
+  CHECK_THAT(Require(RunCommand(command)).output, Catch::Contains("lo (ingress)"));
+  command.environment = {{"TC_ATTACH", "tcx"}};
+  CHECK_THAT(Require(RunCommand(command)).output, !Catch::Contains("lo (ingress)"));
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/status/status_macros.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 #include "probe/capture/capture_program.h"
@@ -52,6 +53,7 @@ constexpr Neighbour kNeighbours[] = {
     {"tcx after, PASS", NeighbourHook::kTcxAfter, TC_ACT_OK},
     {"clsact OK", NeighbourHook::kClsact, TC_ACT_OK},
     {"clsact UNSPEC", NeighbourHook::kClsact, TC_ACT_UNSPEC},
+    {"qdisc ingress OK", NeighbourHook::kIngressQdisc, TC_ACT_OK},
     {"XDP PASS", NeighbourHook::kXdp, XDP_PASS},
 };
 
@@ -75,9 +77,15 @@ bool IsAhead(Ours ours, NeighbourHook hook) {
     case NeighbourHook::kTcxAfter:
       return ours != Ours::kTcxHead;
     case NeighbourHook::kClsact:
+    case NeighbourHook::kIngressQdisc:
       return ours == Ours::kClsact;
   }
   return false;
+}
+
+// The older qdisc is where clsact would be, and has no egress.
+bool IsRefused(Ours ours, NeighbourHook hook) {
+  return ours == Ours::kClsact && hook == NeighbourHook::kIngressQdisc;
 }
 
 class ListLogger final : public Logger {
@@ -202,14 +210,18 @@ class Bench {
   End pod_end_;
 };
 
+std::unique_ptr<probe::Attacher> MakeAttacher(Ours ours, CaptureProgram* program) {
+  return Require(probe::MakeAttacher(
+      ours == Ours::kClsact ? probe::TcAttach::kClsact : probe::TcAttach::kTcx,
+      ours == Ours::kTcxTail ? probe::TcxOrder::kTail : probe::TcxOrder::kHead, program));
+}
+
 // Ours, attached to the interface and watching what is hidden from it. Lives in the node.
 class Watching {
  public:
   Watching(CaptureProgram* program, Ours ours) : program_(*program) {
     const uint32_t index = if_nametoindex(kInterface);
-    attacher_ = Require(probe::MakeAttacher(
-        ours == Ours::kClsact ? probe::TcAttach::kClsact : probe::TcAttach::kTcx,
-        ours == Ours::kTcxTail ? probe::TcxOrder::kTail : probe::TcxOrder::kHead, program));
+    attacher_ = MakeAttacher(ours, program);
     attachment_ = Require(attacher_->Attach(index, kInterface, CAPTURE_LINK_ETHERNET));
     directory_.Put(index, kInterface, probe::InterfaceRole::kContainer);
     watch_ = HidingWatch::Start({&directory_, program, &logger_}, kLookInterval);
@@ -242,6 +254,14 @@ void CheckBeside(Bench* bench, CaptureProgram* program, Ours ours, const Neighbo
   };
   if (ComesFirst(ours, neighbour.hook)) {
     attach_other();
+  }
+  if (IsRefused(ours, neighbour.hook)) {
+    const auto refused =
+        MakeAttacher(ours, program)
+            ->Attach(if_nametoindex(kInterface), kInterface, CAPTURE_LINK_ETHERNET);
+    CHECK_THAT(Message(refused.status()), Catch::Contains("kind ingress"));
+    CHECK(bench->Exchange(kPackets) == 2 * kPackets);
+    return;
   }
   Watching watching(program, ours);
   if (other == nullptr) {

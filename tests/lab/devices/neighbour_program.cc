@@ -54,6 +54,9 @@ class Attached final : public NeighbourProgram {
     if (is_xdp_) {
       bpf_xdp_detach(static_cast<int>(interface_index_), XDP_FLAGS_SKB_MODE, nullptr);
     }
+    if (has_ingress_qdisc_) {
+      Shell(fmt::format("tc qdisc del dev {} ingress", interface_name_)).IgnoreError();
+    }
     if (is_clsact_) {
       Shell(fmt::format("for hook in ingress egress; do tc filter del dev {} $hook prio 1; done",
                         interface_name_))
@@ -75,18 +78,18 @@ class Attached final : public NeighbourProgram {
 
   // By tc, from a pinned program: as others do it, and for one protocol only.
   absl::Status AttachClsact() {
-    const std::string pin = fmt::format("/sys/fs/bpf/{}-{}", kName, program_id());
-    if (bpf_obj_pin(program_.get(), pin.c_str()) != 0) {
-      return ErrnoStatus("pinning a neighbour's program");
-    }
     is_clsact_ = true;
-    const std::string commands = fmt::format(
+    return ShellWithPin(
         "tc qdisc add dev {0} clsact 2>/dev/null; for hook in ingress egress; do tc filter add dev "
-        "{0} $hook protocol ip prio 1 bpf direct-action object-pinned {1} || exit 1; done",
-        interface_name_, pin);
-    const absl::Status attached = Shell(commands);
-    RETURN_IF_ERROR(Shell("rm " + pin));
-    return attached;
+        "{0} $hook protocol ip prio 1 bpf direct-action object-pinned {1} || exit 1; done");
+  }
+
+  // Instead of a clsact qdisc, if there is one.
+  absl::Status AttachIngressQdisc() {
+    has_ingress_qdisc_ = true;
+    return ShellWithPin(
+        "tc qdisc del dev {0} clsact 2>/dev/null; tc qdisc add dev {0} ingress && tc filter add "
+        "dev {0} parent ffff: protocol ip prio 1 bpf direct-action object-pinned {1}");
   }
 
   absl::Status AttachXdp() {
@@ -106,11 +109,23 @@ class Attached final : public NeighbourProgram {
   }
 
  private:
+  // {0}: the interface, {1}: where the program is pinned meanwhile.
+  absl::Status ShellWithPin(const char* commands) {
+    const std::string pin = fmt::format("/sys/fs/bpf/{}-{}", kName, program_id());
+    if (bpf_obj_pin(program_.get(), pin.c_str()) != 0) {
+      return ErrnoStatus("pinning a neighbour's program");
+    }
+    const absl::Status attached = Shell(fmt::format(fmt::runtime(commands), interface_name_, pin));
+    RETURN_IF_ERROR(Shell("rm " + pin));
+    return attached;
+  }
+
   const std::string interface_name_;
   const uint32_t interface_index_;
   const FileDescriptor program_;
   std::vector<FileDescriptor> links_;
   bool is_clsact_ = false;
+  bool has_ingress_qdisc_ = false;
   bool is_xdp_ = false;
 };
 
@@ -122,10 +137,21 @@ absl::StatusOr<std::unique_ptr<NeighbourProgram>> NeighbourProgram::Attach(
   ASSIGN_OR_RETURN(FileDescriptor program,
                    LoadVerdict(is_xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, verdict));
   auto attached = std::make_unique<Attached>(interface_name, std::move(program));
-  RETURN_IF_ERROR(is_xdp ? attached->AttachXdp()
-                  : hook == NeighbourHook::kClsact
-                      ? attached->AttachClsact()
-                      : attached->AttachTcx(hook == NeighbourHook::kTcxBefore));
+  switch (hook) {
+    case NeighbourHook::kTcxBefore:
+    case NeighbourHook::kTcxAfter:
+      RETURN_IF_ERROR(attached->AttachTcx(hook == NeighbourHook::kTcxBefore));
+      break;
+    case NeighbourHook::kClsact:
+      RETURN_IF_ERROR(attached->AttachClsact());
+      break;
+    case NeighbourHook::kIngressQdisc:
+      RETURN_IF_ERROR(attached->AttachIngressQdisc());
+      break;
+    case NeighbourHook::kXdp:
+      RETURN_IF_ERROR(attached->AttachXdp());
+      break;
+  }
   return attached;
 }
 

@@ -18,12 +18,14 @@ enum class NeighbourHook {
   kTcxAfter,
   // A filter of priority 1, for IPv4.
   kClsact,
+  // The same at the older qdisc "ingress", which takes the place of clsact; ingress only.
+  kIngressQdisc,
   // Generic XDP; ingress only.
   kXdp,
 };
 
-// At both directions of an interface of the network namespace of the calling thread; gone when it
-// is destroyed there. Not thread-safe.
+// At both directions, where its hook has them, of an interface of the network namespace of the
+// calling thread; gone when it is destroyed there. Not thread-safe.
 class NeighbourProgram {
  public:
   // `verdict`: TC_ACT_* or XDP_*.

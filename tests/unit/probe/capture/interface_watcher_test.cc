@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -29,9 +30,10 @@ class ListLogger final : public Logger {
     const std::lock_guard lock(mutex_);
     lines_.emplace_back(event_type);
   }
-  bool Has(std::string_view event_type) {
+  bool Has(std::string_view event_type) { return Count(event_type) > 0; }
+  int Count(std::string_view event_type) {
     const std::lock_guard lock(mutex_);
-    return std::find(lines_.begin(), lines_.end(), event_type) != lines_.end();
+    return static_cast<int>(std::count(lines_.begin(), lines_.end(), event_type));
   }
 
  private:
@@ -40,8 +42,8 @@ class ListLogger final : public Logger {
 };
 
 template <typename Condition>
-bool Eventually(const Condition& condition, int looks = 500) {
-  for (int i = 0; i < looks; ++i) {
+bool Eventually(const Condition& condition) {
+  for (int i = 0; i < 1000; ++i) {
     if (condition()) {
       return true;
     }
@@ -49,6 +51,8 @@ bool Eventually(const Condition& condition, int looks = 500) {
   }
   return false;
 }
+
+constexpr std::chrono::milliseconds kCheckInterval(100);
 
 class Bench {
  public:
@@ -58,7 +62,7 @@ class Bench {
   absl::StatusOr<std::unique_ptr<InterfaceWatcher>> Start(std::vector<std::string> patterns) {
     return InterfaceWatcher::Start({InterfaceRule(std::move(patterns)), *LinkMonitor::Open(),
                                     *MakeAttacher(attach_, TcxOrder::kHead, program.get()),
-                                    &directory, &logger});
+                                    &directory, &logger, kCheckInterval});
   }
 
   // Waits until `name` is watched, or is not.
@@ -167,12 +171,100 @@ TEST_CASE("programs that somebody took away are attached again") {
     const auto watcher = bench.Start({"here0"});
     REQUIRE(watcher.ok());
     RunCommand("tc qdisc del dev here0 clsact");
-    // Looked at every 5 seconds.
-    CHECK(Eventually([&] { return bench.logger.Has("tc_attachment_lost"); }, 3000));
+    CHECK(Eventually([&] { return bench.logger.Has("tc_attachment_lost"); }));
     CHECK(Eventually([&] {
       const std::string filters = RunCommand("tc filter show dev here0 egress 2>/dev/null || true");
       return filters.find("capture_egress") != std::string::npos;
     }));
+  });
+}
+
+std::string Filters(const std::string& interface) {
+  return RunCommand("tc filter show dev " + interface + " ingress") +
+         RunCommand("tc filter show dev " + interface + " egress");
+}
+
+TEST_CASE("two probes at once: the later one watches, and the other comes back when it has gone") {
+  InNewNetworkNamespace([] {
+    RunCommand("ip link add here0 type veth peer name here1");
+    Bench older(TcAttach::kClsact);
+    Bench newer(TcAttach::kClsact);
+    const auto older_watcher = older.Start({"here0"});
+    REQUIRE(older_watcher.ok());
+    const std::string of_older = Filters("here0");
+    auto newer_watcher = newer.Start({"here0"});
+    REQUIRE(newer_watcher.ok());
+    const std::string of_newer = Filters("here0");
+    CHECK(of_newer != of_older);
+    REQUIRE(Eventually([&] { return older.logger.Has("tc_attachment_taken_over"); }));
+    // Long enough for either to have taken it back.
+    std::this_thread::sleep_for(4 * kCheckInterval);
+    CHECK(Filters("here0") == of_newer);
+    CHECK(older.logger.Count("tc_attachment_taken_over") == 1);
+    CHECK_FALSE(newer.logger.Has("tc_attachment_taken_over"));
+    CHECK_FALSE(newer.logger.Has("tc_attachment_lost"));
+
+    (*newer_watcher)->Stop();
+    CHECK(Eventually([&] { return older.logger.Count("tc_attached") == 2; }));
+    CHECK_THAT(Filters("here0"),
+               Catch::Contains("capture_ingress") && Catch::Contains("capture_egress"));
+
+    // And the usual end of a rollout: the older one ends first.
+    Bench newest(TcAttach::kClsact);
+    const auto newest_watcher = newest.Start({"here0"});
+    REQUIRE(newest_watcher.ok());
+    const std::string of_newest = Filters("here0");
+    (*older_watcher)->Stop();
+    CHECK(Filters("here0") == of_newest);
+    CHECK_FALSE(newest.logger.Has("tc_attachment_lost"));
+  });
+}
+
+TEST_CASE("a failure to attach is told, tried again, and is not final") {
+  InNewNetworkNamespace([] {
+    RunCommand("ip link add here0 type veth peer name here1");
+    RunCommand("tc qdisc add dev here0 ingress");
+    Bench bench(TcAttach::kClsact);
+    const auto watcher = bench.Start({"here*"});
+    REQUIRE(watcher.ok());
+    CHECK(bench.BecomesWatched("here1", true));
+    const std::vector<RefusedInterface> refused = {{"here0", "attach_failed"}};
+    CHECK(bench.directory.Refused() == refused);
+    std::this_thread::sleep_for(4 * kCheckInterval);
+    // Told once, however often it was tried.
+    CHECK(bench.logger.Count("tc_attach_error") == 1);
+    // No link changes by this.
+    RunCommand("tc qdisc del dev here0 ingress");
+    CHECK(bench.BecomesWatched("here0", true));
+    CHECK(bench.directory.Refused().empty());
+  });
+}
+
+TEST_CASE("an interface that is named and cannot be attached to ends the start") {
+  InNewNetworkNamespace([] {
+    RunCommand("ip link add here0 type veth peer name here1");
+    RunCommand("tc qdisc add dev here0 ingress");
+    Bench bench(TcAttach::kClsact);
+    CHECK(absl::IsFailedPrecondition(bench.Start({"here0", "here1"}).status()));
+    CHECK(absl::IsFailedPrecondition(bench.Start({"here0*"}).status()));
+    CHECK(bench.directory.size() == 0);
+  });
+}
+
+TEST_CASE("a port that leaves its bridge has not gone") {
+  InNewNetworkNamespace([] {
+    RunCommand("ip link add br9 type bridge");
+    RunCommand("ip link add here0 type veth peer name here1");
+    RunCommand("ip link add gone0 type veth peer name gone1");
+    const uint32_t gone = if_nametoindex("gone0");
+    RunCommand("ip link set here0 master br9");
+    const auto monitor = *LinkMonitor::Open();
+    RunCommand("ip link set here0 nomaster");
+    RunCommand("ip link del gone0");
+    std::set<uint32_t> removed;
+    REQUIRE(Eventually(
+        [&] { return monitor->WaitForChange(0, &removed).ok() && removed.contains(gone); }));
+    CHECK_FALSE(removed.contains(if_nametoindex("here0")));
   });
 }
 
