@@ -7,6 +7,8 @@ BUILD := build
 JOBS ?= $(shell nproc)
 DEMO_SECONDS ?= 60
 FUZZ_SECONDS ?= 600
+SOAK_MINUTES ?= 30
+SOAK_STREAMS ?= 1000
 # Speech is real time and clocks are compared: tests that need the machine to themselves are marked
 # RUN_SERIAL, the others share the cores.
 CTEST_ARGUMENTS ?=
@@ -17,7 +19,7 @@ RECORD ?=
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup setup-test configure build demo test bench interop accuracy fuzz clean format tidy lint
+.PHONY: help setup setup-test configure build demo test bench soak interop accuracy fuzz clean format tidy lint
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +57,10 @@ test: setup-test configure ## Builds and runs every test; what needs root is ski
 bench: configure ## Measures the BPF programs, the probe and the correlator; writes build/bench.json
 	@$(NINJA) --target $(PROGRAMS) run-benchmarks bench_bpf bench_probe bench_correlator
 	@$(BUILD)/bin/run-benchmarks --output $(BUILD)/bench.json
+
+soak: configure ## SOAK_STREAMS=1000 calls for SOAK_MINUTES=30: memory stays flat, no event goes missing
+	@$(NINJA) --target $(PROGRAMS) soak
+	@$(BUILD)/bin/soak --minutes $(SOAK_MINUTES) --streams $(SOAK_STREAMS) --output $(BUILD)/soak.txt
 
 interop: setup-test configure ## Real media programs (GStreamer, rtpengine, a SIP call) as relays; prints a table
 	@$(NINJA) --target $(PROGRAMS) interop-table interop_gstreamer_test interop_rtpengine_test \

@@ -9,6 +9,7 @@
 #include "capture_layout.h"
 #include "parse.h"
 #include "rtp.h"
+#include "sampling.h"
 #include "signature.h"
 #include "level.h"
 #include "cadence.h"
@@ -36,6 +37,11 @@ const volatile struct capture_config capture_configuration = {
  * one after the other: softirqs are off on the way of a packet, and nothing else runs them.
  */
 const volatile __u32 capture_is_preemptible = 0;
+
+/* Written by the loader's process while the programs run. */
+volatile __u32 sampling_threshold = SAMPLING_ALL;
+
+#define capture_sampling_threshold(scratch) sampling_threshold
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -173,7 +179,8 @@ static __always_inline struct flow_state *capture_flow(struct capture_scratch *s
 	fresh = bpf_map_lookup_elem(&new_flow, &zero);
 	if (!fresh)
 		return 0;
-	bpf_map_update_elem(&flows, &scratch->key, fresh, BPF_NOEXIST);
+	if (bpf_map_update_elem(&flows, &scratch->key, fresh, BPF_NOEXIST) == 0)
+		count(CAPTURE_COUNTER_FLOW_STATES);
 	return bpf_map_lookup_elem(&flows, &scratch->key);
 }
 

@@ -149,6 +149,9 @@ CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has
 	  1) /* more anchors in a chunk than there is room for */                                      \
 	X(GATE_DISTINCT, "gate_distinct", 0) /* 8 or fewer distinct bytes: tones, silence */           \
 	X(GATE_SILENCE, "gate_silence", 0) /* root mean square under the threshold */                  \
+	X(SAMPLED_OUT, "sampled_out", 0) /* signatures left out to relieve the correlator */           \
+	X(FLOW_STATES, "flow_states",                                                                  \
+	  0) /* entries made in the flow table; a full one forgets others */                           \
 	X(RING_FULL, "ring_full", 1)                                                                   \
 	X(SCRATCH_BUSY, "scratch_busy", 1) /* preempted within another packet, PREEMPT_RT only */
 

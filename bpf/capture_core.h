@@ -13,6 +13,7 @@
  *   capture_flow_if_known(scratch)   the same, NULL when there is none yet
  *   capture_flow_lock/unlock(flow)   lock gives 0 when another CPU holds it
  *   capture_emit(scratch)            puts scratch->event out
+ *   capture_sampling_threshold(scratch)  what is kept (sampling.h); may change at any time
  *   capture_port_wanted(scratch, s, d)  the port filter
  */
 #ifndef BPF_CAPTURE_CORE_H_

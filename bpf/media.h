@@ -9,6 +9,7 @@
 #include "audio.h"
 #include "flow.h"
 #include "rtp.h"
+#include "sampling.h"
 #include "windows.h"
 
 /* Of its own, so that the verifier looks at it once, not at every end of the loop below. */
@@ -55,9 +56,14 @@ CAPTURE_FUNCTION int hash_payload(struct capture_scratch *scratch, __u32 bytes)
 	return 0;
 }
 
-/* Signs the RTP payload in the buffer; every packet gives an event, for the stream's quality. */
+/*
+ * Signs the RTP payload in the buffer. Every packet gives an event, for the stream's quality; while
+ * signatures are sampled, every packet of the share of the streams that their SSRC selects (quality
+ * needs all of a stream or nothing), and of the others those whose signature is kept.
+ */
 CAPTURE_FUNCTION int sign_rtp_payload(struct capture_scratch *scratch)
 {
+	__u32 threshold;
 	__u8 payload_type;
 	__u32 bytes;
 
@@ -77,10 +83,19 @@ CAPTURE_FUNCTION int sign_rtp_payload(struct capture_scratch *scratch)
 	} else if (is_silence(scratch, RTP_PAYLOAD_AT, bytes)) {
 		capture_count(scratch, CAPTURE_COUNTER_GATE_SILENCE);
 	} else {
-		scratch->event.flags |= CAPTURE_EVENT_SIGNED;
 		hash_payload(scratch, bytes);
+		scratch->event.flags |= CAPTURE_EVENT_SIGNED;
 	}
-	capture_emit(scratch);
+	threshold = capture_sampling_threshold(scratch);
+	if ((scratch->event.flags & CAPTURE_EVENT_SIGNED) &&
+	    !sampling_keeps(scratch->event.signature, threshold)) {
+		capture_count(scratch, CAPTURE_COUNTER_SAMPLED_OUT);
+		scratch->event.flags &= ~CAPTURE_EVENT_SIGNED;
+		scratch->event.signature = 0;
+	}
+	if ((scratch->event.flags & CAPTURE_EVENT_SIGNED) ||
+	    sampling_keeps(scratch->event.rtp_ssrc, threshold))
+		capture_emit(scratch);
 	return 0;
 }
 

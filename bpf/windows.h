@@ -11,6 +11,7 @@
 #define BPF_WINDOWS_H_
 
 #include "gates.h"
+#include "sampling.h"
 #include "scratch.h"
 #include "signature.h"
 
@@ -92,6 +93,10 @@ CAPTURE_FUNCTION int sign_window(struct capture_scratch *scratch, __u32 at)
 	scratch->event.signature =
 		signature_of(b, capture_configuration.window_bytes, CAPTURE_WINDOW_MAX_BYTES,
 			     capture_configuration.algorithm, capture_configuration.seed, 1);
+	if (!sampling_keeps(scratch->event.signature, capture_sampling_threshold(scratch))) {
+		capture_count(scratch, CAPTURE_COUNTER_SAMPLED_OUT);
+		return 0;
+	}
 	/* In RTP the packet's sequence number is the position. */
 	if (scratch->event.kind == CAPTURE_SIGNATURE_CONTENT)
 		scratch->event.position = scratch->buffer_sequence + at + DIFFERENCE_BYTES;

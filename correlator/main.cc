@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <random>
@@ -39,6 +40,7 @@
 #include "correlator/ingest/clock_sessions.h"
 #include "correlator/ingest/node_table.h"
 #include "correlator/ingest/probe_service.h"
+#include "correlator/load/load_monitor.h"
 #include "correlator/matching/matching_stage.h"
 #include "correlator/metrics/correlator_metrics.h"
 #include "correlator/metrics/server_metrics.h"
@@ -96,6 +98,15 @@ std::unique_ptr<DatagramSocket> OpenClockSocket(const CorrelatorConfig& config, 
   return nullptr;
 }
 
+std::vector<TableUse> Tables(const FlowRegistry& flows, const MatchingStage& matching,
+                             const PathStage& paths) {
+  std::vector<TableUse> tables = flows.Tables();
+  for (std::vector<TableUse> of_stage : {matching.Tables(), paths.Tables()}) {
+    std::move(of_stage.begin(), of_stage.end(), std::back_inserter(tables));
+  }
+  return tables;
+}
+
 std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics, const GrpcServer* grpc) {
   const auto ok = [] { return HttpResponse{.body = "ok\n"}; };
   // The page is served only once all stages run, so that being there is being ready.
@@ -140,6 +151,18 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                    .max_flows = config.max_flows_per_probe,
                    .max_events_per_second = config.max_events_per_second});
 
+  LoadControlOptions load_options;
+  load_options.max_events_per_second = config.sample_above_events_per_second;
+  const std::unique_ptr<LoadMonitor> load = LoadMonitor::Start(
+      load_options,
+      {.backlog = [&] { return Worse(matching->CurrentBacklog(), paths->CurrentBacklog()); },
+       .events = [&] { return nodes.events_taken(); },
+       .tell =
+           [&](const LoadDecision& decision) {
+             nodes.SetFlowControl(decision.sampling_threshold, decision.gives_credit);
+           }},
+      &monotonic, logger);
+
   const auto count_error = [&nodes](IngestError error, uint64_t count = 1) {
     nodes.CountError(error, count);
   };
@@ -164,9 +187,16 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                                                    .nodes = nodes,
                                                    .flows = *flows,
                                                    .monotonic = monotonic,
-                                                   .realtime = realtime});
+                                                   .realtime = realtime,
+                                                   .matching = matching.get(),
+                                                   .load = load.get()});
   const std::unique_ptr<CorrelatorMetrics> metrics =
-      CorrelatorMetrics::Create(*paths, nodes, *matching, config.max_series);
+      CorrelatorMetrics::Create({.paths = *paths,
+                                 .nodes = nodes,
+                                 .matching = *matching,
+                                 .load = *load,
+                                 .tables = [&] { return Tables(*flows, *matching, *paths); }},
+                                config.max_series);
   EnableHealthAndReflection();
   ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcServer> grpc,
@@ -186,6 +216,8 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
   logger->Info("shutdown", "Ending");
   http->reset();
   latency_service->StopWatchers();
+  // Probes keep what is not acknowledged, and connect again.
+  nodes.EndStreams(absl::UnavailableError("the correlator is shutting down"));
   grpc->Shutdown(kShutdownPatience);
   const MatchingCounters counters = matching->Counters();
   logger->Info("shutdown_complete", "Ended",

@@ -21,6 +21,7 @@
 #include "common/http/http_server.h"
 #include "common/logging/logger.h"
 #include "common/logging/startup.h"
+#include "common/loss/sampling_share.h"
 #include "common/process/shutdown.h"
 #include "common/signature/signature_parameters.h"
 #include "common/status/status_macros.h"
@@ -118,6 +119,19 @@ absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock
   uplink_options.tls = tls.get();
   uplink_options.tls_server_name = config.tls_server_name;
   uplink_options.hello = MakeHello(config);
+  uplink_options.on_sampling = [&program, logger](uint32_t threshold) {
+    if (threshold == program->SamplingThreshold()) {
+      return;
+    }
+    program->SetSamplingThreshold(threshold);
+    const double share = SamplingShare(threshold);
+    logger->Log(
+        threshold == kSamplingAll ? LogLevel::kInfo : LogLevel::kWarn, "sampling_changed",
+        fmt::format("The correlator can take {:.3g} % of the signatures: keeping these, the "
+                    "same at every node",
+                    share * 100),
+        {{"sampling_share", share}});
+  };
   const std::unique_ptr<Uplink> uplink =
       Uplink::Start(uplink_options, &queue, &clock_exchange, datagrams.get(), monotonic, logger);
 
@@ -125,10 +139,12 @@ absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock
       HidingWatch::Start({&directory, program, logger});
 
   const auto take_snapshot = [&] {
-    return ProbeSnapshot{program->Read(),         reader->statistics(), batcher.statistics(),
-                         queue.statistics(),      uplink->statistics(), clock_exchange.statistics(),
-                         datagrams->statistics(), directory.size(),     directory.Refused(),
-                         hiding_watch->Hidden(),  attach_method,        monotonic.NowNs()};
+    return ProbeSnapshot{
+        program->Read(),         reader->statistics(), batcher.statistics(),
+        queue.statistics(),      uplink->statistics(), clock_exchange.statistics(),
+        datagrams->statistics(), directory.size(),     directory.Refused(),
+        hiding_watch->Hidden(),  attach_method,        program->SamplingThreshold(),
+        config.max_flows,        monotonic.NowNs()};
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(config.metrics_address, config.metrics_port, StatusRoutes(take_snapshot));

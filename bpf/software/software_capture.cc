@@ -18,6 +18,7 @@
 #include "bpf/level.h"
 #include "bpf/parse.h"
 #include "bpf/rtp.h"
+#include "bpf/sampling.h"
 #include "bpf/scratch.h"
 #include "bpf/signature.h"
 #include "bpf/tunnel.h"
@@ -31,6 +32,7 @@ struct capture_surroundings {
   };
 
   capture_config configuration;
+  uint32_t sampling_threshold = SAMPLING_ALL;
   size_t max_flows;
   audio_latency::SoftwareCapture::EventSink sink;
   audio_latency::SoftwareCapture::Counters counters = {};
@@ -46,6 +48,7 @@ struct capture_packet {
 };
 
 #define capture_configuration (scratch->surroundings->configuration)
+#define capture_sampling_threshold(scratch) ((scratch)->surroundings->sampling_threshold)
 
 static void capture_count(capture_scratch* scratch, __u32 cause) {
   ++scratch->surroundings->counters[cause];
@@ -92,6 +95,7 @@ static flow_state* capture_flow(capture_scratch* scratch) {
   }
   all.flows.push_front({key, {}});
   all.by_key[key] = all.flows.begin();
+  ++all.counters[CAPTURE_COUNTER_FLOW_STATES];
   return &all.flows.front().state;
 }
 
@@ -137,6 +141,10 @@ class Engine final : public SoftwareCapture {
     }
     capture_packet_payload(&packet, scratch_.get(), time_ns, interface_index,
                            static_cast<__u8>(direction));
+  }
+
+  void SetSamplingThreshold(uint32_t threshold) override {
+    surroundings_.sampling_threshold = threshold;
   }
 
   const Counters& counters() const override { return surroundings_.counters; }

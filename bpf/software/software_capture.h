@@ -41,6 +41,9 @@ class SoftwareCapture {
   virtual void Packet(std::span<const uint8_t> frame, uint64_t time_ns, uint32_t interface_index,
                       capture_direction direction, const PacketForm& form) = 0;
 
+  // From now on (bpf/sampling.h); at first all is kept.
+  virtual void SetSamplingThreshold(uint32_t threshold) = 0;
+
   virtual const Counters& counters() const = 0;
 };
 

@@ -8,9 +8,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
+#include <stop_token>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -24,6 +27,7 @@ namespace {
 // the kubelet from /healthz.
 constexpr const char* kThreads = "8";
 constexpr const char* kRequestTimeoutMs = "5000";
+constexpr std::chrono::milliseconds kWakeInterval(5);
 
 std::string_view ReasonPhrase(int status) {
   switch (status) {
@@ -58,32 +62,44 @@ std::string HostAndPort(const IpAddress& address, uint16_t port) {
                          : fmt::format("[{}]:{}", address.ToString(), port);
 }
 
+// As the kernel wants it.
+struct SocketName {
+  SocketName(const IpAddress& address, uint16_t port) {
+    const std::string bytes = address.ToBytes();
+    if (address.is_v4()) {
+      auto* const v4 = reinterpret_cast<sockaddr_in*>(&storage);
+      v4->sin_family = AF_INET;
+      v4->sin_port = htons(port);
+      std::memcpy(&v4->sin_addr, bytes.data(), bytes.size());
+      size = sizeof(*v4);
+    } else {
+      auto* const v6 = reinterpret_cast<sockaddr_in6*>(&storage);
+      v6->sin6_family = AF_INET6;
+      v6->sin6_port = htons(port);
+      std::memcpy(&v6->sin6_addr, bytes.data(), bytes.size());
+      size = sizeof(*v6);
+    }
+  }
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+
+  sockaddr_storage storage = {};
+  socklen_t size = 0;
+};
+
+int OpenSocket(const IpAddress& address, int flags = 0) {
+  return socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+}
+
 // CivetWeb tells only that it could not start: asks the kernel again why.
 absl::Status StartError(const IpAddress& address, uint16_t port) {
   const std::string where = HostAndPort(address, port);
-  const int socket_fd = socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in v4 = {};
-  sockaddr_in6 v6 = {};
-  const std::string bytes = address.ToBytes();
-  const sockaddr* name = nullptr;
-  socklen_t name_size = 0;
-  if (address.is_v4()) {
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(port);
-    std::memcpy(&v4.sin_addr, bytes.data(), bytes.size());
-    name = reinterpret_cast<const sockaddr*>(&v4);
-    name_size = sizeof(v4);
-  } else {
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, bytes.data(), bytes.size());
-    name = reinterpret_cast<const sockaddr*>(&v6);
-    name_size = sizeof(v6);
-  }
+  const int socket_fd = OpenSocket(address);
+  const SocketName name(address, port);
   const int reuse = 1;  // as CivetWeb does: connections in TIME_WAIT are no obstacle
   setsockopt(socket_fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
   int error = 0;
-  if (socket_fd < 0 || bind(socket_fd, name, name_size) != 0 || listen(socket_fd, 1) != 0) {
+  if (socket_fd < 0 || bind(socket_fd, name.get(), name.size) != 0 || listen(socket_fd, 1) != 0) {
     error = errno;
   }
   close(socket_fd);
@@ -121,6 +137,13 @@ class CivetWebServer final : public HttpServer {
 
   ~CivetWebServer() override {
     if (context_ != nullptr) {
+      // CivetWeb waits for a connection and looks only each 2 s whether it is to end: give it one.
+      const std::jthread waker([this](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+          Connect();
+          std::this_thread::sleep_for(kWakeInterval);
+        }
+      });
       mg_stop(context_);
     }
     mg_exit_library();
@@ -128,6 +151,7 @@ class CivetWebServer final : public HttpServer {
 
   absl::Status Listen(const std::string& listen_address, uint16_t port) {
     ASSIGN_OR_RETURN(const IpAddress address, IpAddress::Parse(listen_address));
+    address_ = address;
     const std::string where = HostAndPort(address, port);
     const std::array<const char*, 7> options = {
         "listening_ports",    where.c_str(),     "num_threads", kThreads,
@@ -172,6 +196,17 @@ class CivetWebServer final : public HttpServer {
   // Clients that hang up are no news; without this CivetWeb writes to standard error.
   static int DropMessage(const mg_connection* /*connection*/, const char* /*message*/) { return 1; }
 
+  void Connect() const {
+    const int socket_fd = OpenSocket(address_, SOCK_NONBLOCK);
+    // Connecting to the address of all interfaces (0.0.0.0, ::) reaches this machine.
+    const SocketName name(address_, port_);
+    if (socket_fd >= 0) {
+      // Whether it works does not matter: then CivetWeb looks by itself, later.
+      static_cast<void>(connect(socket_fd, name.get(), name.size));
+      close(socket_fd);
+    }
+  }
+
   std::string NotFoundText() const {
     std::string text = "not found; there is:\n";
     for (const auto& [path, handler] : routes_) {
@@ -182,6 +217,7 @@ class CivetWebServer final : public HttpServer {
 
   std::map<std::string, std::function<HttpResponse()>, std::less<>> routes_;
   mg_context* context_ = nullptr;
+  IpAddress address_;
   uint16_t port_ = 0;
 };
 

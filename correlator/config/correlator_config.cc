@@ -30,6 +30,7 @@ struct Numbers {
   int64_t max_connections = 4096;
   int64_t max_connections_per_address = 256;
   int64_t max_series = 2000;
+  int64_t sample_above_events_per_second = 0;
 };
 
 void DeclareSecurity(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
@@ -89,6 +90,12 @@ void Declare(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
                      &numbers->max_probes);
   parser->AddInteger("MAX_SERIES", "hops, and paths, that are told apart", 1, 100'000,
                      &numbers->max_series);
+  parser->AddInteger(
+      "SAMPLE_ABOVE_EVENTS_PER_SECOND",
+      "signature events that all probes together may send a second; when more come, "
+      "all nodes keep the same smaller share of them; 0: as many as this machine can "
+      "take",
+      0, 1'000'000'000, &numbers->sample_above_events_per_second);
 }
 
 void Take(const Numbers& numbers, uint32_t cores, CorrelatorConfig* config) {
@@ -102,6 +109,8 @@ void Take(const Numbers& numbers, uint32_t cores, CorrelatorConfig* config) {
   config->connections.max_connections_per_address =
       static_cast<uint32_t>(numbers.max_connections_per_address);
   config->max_series = static_cast<uint32_t>(numbers.max_series);
+  config->sample_above_events_per_second =
+      static_cast<uint32_t>(numbers.sample_above_events_per_second);
   MatchingStageOptions& matching = config->matching;
   matching.threads = numbers.matcher_threads > 0 ? static_cast<uint32_t>(numbers.matcher_threads)
                                                  : std::clamp(cores, 1u, kMostDefaultThreads);

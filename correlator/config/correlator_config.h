@@ -43,6 +43,8 @@ struct CorrelatorConfig {
   uint32_t max_probes = 1000;
   uint32_t max_events_per_second = 1'000'000;
   uint32_t max_series = 2000;
+  // Of all probes together; beyond, all nodes sample. 0: as many as this machine can take.
+  uint32_t sample_above_events_per_second = 0;
 
   // For the startup line: names and texts of all options, the secret left out.
   std::vector<std::pair<std::string, std::string>> effective;

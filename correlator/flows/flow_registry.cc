@@ -1,6 +1,7 @@
 #include "correlator/flows/flow_registry.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <mutex>
 #include <tuple>
@@ -17,7 +18,7 @@ namespace audio_latency::correlator {
 namespace {
 
 constexpr size_t kMaxNodes = 65535;
-// Endpoints stay for good; a cluster that changes much needs room for more than are alive.
+// Endpoints stay for hours; a cluster that changes much needs room for more than are alive.
 constexpr size_t kLeastMaxEndpoints = 65536;
 
 // What all observation points of one conversation agree on. `node` tells apart addresses that mean
@@ -51,7 +52,7 @@ bool IsNodeLocal(const IpAddress& address) {
   return is_link_local || is_loopback;
 }
 
-ConversationKey KeyOf(const FlowDescription& flow) {
+ConversationKey ConversationKeyOf(const FlowDescription& flow) {
   ConversationKey key{.source = flow.source,
                       .destination = flow.destination,
                       .source_port = flow.source_port,
@@ -82,6 +83,16 @@ struct FlowSlot {
   FlowRecord record;
   FlowDescription description;
   bool is_live = false;  // the writer's
+};
+
+struct KnownEndpoint {
+  EndpointId id = 0;
+  // Ends of flows that it is.
+  uint32_t uses = 0;
+  // When it lost the last of them, on the monotonic clock.
+  int64_t idle_since_ns = 0;
+  // In the queue of those that were idle once.
+  bool is_queued = false;
 };
 
 struct Conversation {
@@ -121,6 +132,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
 
     const std::scoped_lock lock(mutex_);
     if (live_flows_ >= max_flows_ || (free_flows_.empty() && used_slots_ == flows_.capacity())) {
+      ++refused_flows_;
       return absl::ResourceExhaustedError(fmt::format(
           "{} flows are registered and {} wait for reuse; raise MAX_FLOWS (now {}) to take more",
           live_flows_, quarantine_.size(), max_flows_));
@@ -129,9 +141,15 @@ class FlowRegistryImplementation final : public FlowRegistry {
                       .direction = flow.direction,
                       .interface_role = flow.interface_role,
                       .is_rtp = flow.is_rtp};
-    ASSIGN_OR_RETURN(record.source, InternEndpoint(source));
-    ASSIGN_OR_RETURN(record.destination, InternEndpoint(destination));
-    record.conversation = JoinConversation(KeyOf(flow));
+    if (!HasRoomFor({KeyOf(source), KeyOf(destination)})) {
+      ++refused_endpoints_;
+      return absl::ResourceExhaustedError(
+          fmt::format("{} endpoints are known, which is the limit; raise MAX_FLOWS (now {})",
+                      endpoint_ids_.size(), max_flows_));
+    }
+    record.source = InternEndpoint(source);
+    record.destination = InternEndpoint(destination);
+    record.conversation = JoinConversation(ConversationKeyOf(flow));
 
     FlowId id = 0;
     if (!free_flows_.empty()) {
@@ -174,9 +192,23 @@ class FlowRegistryImplementation final : public FlowRegistry {
     const std::scoped_lock lock(mutex_);
     return live_flows_;
   }
+  std::vector<TableUse> Tables() const override {
+    const std::scoped_lock lock(mutex_);
+    return {{.table = "flows",
+             .used = static_cast<double>(used_slots_ - free_flows_.size()),
+             .limit = static_cast<double>(flows_.capacity()),
+             .evictions = static_cast<double>(refused_flows_)},
+            {.table = "endpoints",
+             .used = static_cast<double>(endpoint_ids_.size()),
+             .limit = static_cast<double>(endpoints_.capacity()),
+             .evictions = static_cast<double>(refused_endpoints_)},
+            {.table = "node_names",
+             .used = static_cast<double>(nodes_.size()),
+             .limit = static_cast<double>(node_names_.capacity())}};
+  }
 
  private:
-  absl::StatusOr<EndpointId> InternEndpoint(const Endpoint& endpoint) {
+  static EndpointKey KeyOf(const Endpoint& endpoint) {
     EndpointKey key;
     if (endpoint.pod.empty()) {
       key.address = endpoint.address;
@@ -184,18 +216,64 @@ class FlowRegistryImplementation final : public FlowRegistry {
       key.namespace_name = endpoint.namespace_name;
       key.pod = endpoint.pod;
     }
-    if (const auto found = endpoint_ids_.find(key); found != endpoint_ids_.end()) {
-      return found->second;
+    return key;
+  }
+
+  bool HasRoomFor(const std::array<EndpointKey, 2>& ends) const {
+    size_t room = endpoints_.capacity() - used_endpoints_ + free_endpoints_.size();
+    if (!endpoint_ids_.contains(ends[0])) {
+      if (room == 0) {
+        return false;
+      }
+      --room;
     }
-    if (endpoint_ids_.size() >= endpoints_.capacity()) {
-      return absl::ResourceExhaustedError(
-          fmt::format("{} endpoints are known, which is the limit; raise MAX_FLOWS (now {})",
-                      endpoint_ids_.size(), max_flows_));
+    return room > 0 || endpoint_ids_.contains(ends[1]) || ends[0] == ends[1];
+  }
+
+  // There must be room.
+  EndpointId InternEndpoint(const Endpoint& endpoint) {
+    const auto [entry, is_new] = endpoint_ids_.try_emplace(KeyOf(endpoint));
+    if (is_new) {
+      if (!free_endpoints_.empty()) {
+        entry->second.id = free_endpoints_.back();
+        free_endpoints_.pop_back();
+      } else {
+        entry->second.id = static_cast<EndpointId>(used_endpoints_++);
+      }
+      endpoints_.Writable(entry->second.id) = endpoint;
     }
-    const EndpointId id = static_cast<EndpointId>(endpoint_ids_.size());
-    endpoints_.Writable(id) = endpoint;
-    endpoint_ids_.emplace(std::move(key), id);
-    return id;
+    ++entry->second.uses;
+    return entry->second.id;
+  }
+
+  void LeaveEndpoint(EndpointId id, int64_t monotonic_ns) {
+    KnownEndpoint& known = endpoint_ids_.find(KeyOf(endpoints_[id]))->second;
+    if (--known.uses > 0) {
+      return;
+    }
+    known.idle_since_ns = monotonic_ns;
+    if (!std::exchange(known.is_queued, true)) {
+      idle_endpoints_.emplace_back(monotonic_ns, id);
+    }
+  }
+
+  void ForgetIdleEndpoints(int64_t monotonic_ns) {
+    while (!idle_endpoints_.empty() &&
+           monotonic_ns - idle_endpoints_.front().first >= kEndpointQuarantineNs) {
+      const EndpointId id = idle_endpoints_.front().second;
+      idle_endpoints_.pop_front();
+      const auto entry = endpoint_ids_.find(KeyOf(endpoints_[id]));
+      KnownEndpoint& known = entry->second;
+      if (known.uses > 0) {
+        known.is_queued = false;
+      } else if (monotonic_ns - known.idle_since_ns < kEndpointQuarantineNs) {
+        // It was in use meanwhile.
+        idle_endpoints_.emplace_back(known.idle_since_ns, id);
+      } else {
+        endpoint_ids_.erase(entry);
+        free_endpoints_.push_back(id);
+      }
+    }
   }
 
   ConversationId JoinConversation(const ConversationKey& key) {
@@ -224,9 +302,12 @@ class FlowRegistryImplementation final : public FlowRegistry {
     while (!quarantine_.empty() && monotonic_ns - quarantine_.front().first >= kFlowQuarantineNs) {
       const FlowId flow = quarantine_.front().second;
       quarantine_.pop_front();
-      LeaveConversation(KeyOf(flows_[flow].description));
+      LeaveConversation(ConversationKeyOf(flows_[flow].description));
+      LeaveEndpoint(flows_[flow].record.source, monotonic_ns);
+      LeaveEndpoint(flows_[flow].record.destination, monotonic_ns);
       free_flows_.push_back(flow);
     }
+    ForgetIdleEndpoints(monotonic_ns);
   }
 
   const EndpointDirectory& directory_;
@@ -237,7 +318,13 @@ class FlowRegistryImplementation final : public FlowRegistry {
   ChunkedStore<Endpoint> endpoints_;
   ChunkedStore<std::string> node_names_;
   absl::flat_hash_map<std::string, NodeId> nodes_;
-  absl::flat_hash_map<EndpointKey, EndpointId> endpoint_ids_;
+  absl::flat_hash_map<EndpointKey, KnownEndpoint> endpoint_ids_;
+  size_t used_endpoints_ = 0;
+  std::vector<EndpointId> free_endpoints_;
+  // Each once, by about when it fell idle; not all are idle still.
+  std::deque<std::pair<int64_t, EndpointId>> idle_endpoints_;
+  uint64_t refused_flows_ = 0;
+  uint64_t refused_endpoints_ = 0;
   absl::flat_hash_map<ConversationKey, Conversation> conversations_;
   std::vector<ConversationId> free_conversations_;
   ConversationId next_conversation_ = 0;

@@ -8,10 +8,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/address/ip_address.h"
 #include "correlator/endpoints/endpoint_directory.h"
+#include "correlator/load/table_use.h"
 
 namespace audio_latency::correlator {
 
@@ -23,6 +25,9 @@ using NodeId = uint16_t;
 // A number of a removed flow is not given to another before this: longer than anything that still
 // names it (observations in the matching window, matches in the log of newest ones).
 inline constexpr int64_t kFlowQuarantineNs = 60'000'000'000;
+// The number of an endpoint without flows is not given to another before this: longer than a hop
+// without samples is told (SeriesTable::kIdleNs).
+inline constexpr int64_t kEndpointQuarantineNs = 2LL * 3600 * 1'000'000'000;
 
 // Of a packet at an interface, seen from the node. A capture file may not tell it.
 enum class Direction : uint8_t { kUnknown = 0, kIngress = 1, kEgress = 2 };
@@ -60,8 +65,8 @@ struct FlowRecord {
 
 // Thread-safe: Add takes a lock; reads of a registered flow never wait. Bounded: beyond the limit
 // Add fails with RESOURCE_EXHAUSTED and the caller counts the flow's events as dropped.
-// Conversations live as long as one of their flows. Endpoints stay: they are what hops are named
-// by.
+// Conversations live as long as one of their flows, endpoints kEndpointQuarantineNs longer: they
+// are what hops are named by.
 class FlowRegistry {
  public:
   // `directory` must outlive the registry.
@@ -86,6 +91,8 @@ class FlowRegistry {
   virtual const std::string& NodeName(NodeId node) const = 0;
   // Flows that are registered and not removed.
   virtual uint32_t flow_count() const = 0;
+  // "flows" (with those that wait for reuse), "endpoints" and "node_names".
+  virtual std::vector<TableUse> Tables() const = 0;
 };
 
 }  // namespace audio_latency::correlator

@@ -17,9 +17,6 @@ enum class ClockState : uint8_t { kSynchronising, kGood, kStale };
 // probe's stream.
 enum class ClockSource : uint8_t { kStream, kDatagrams };
 
-// Cause of events that were dropped because their node's clock did not become good in time.
-inline constexpr char kClockUnsynchronised[] = "clock_unsynchronised";
-
 struct NodeSnapshot {
   std::string node;
   std::string instance;
@@ -58,6 +55,8 @@ struct NodeSnapshot {
   std::vector<Drop> drops;
   // Lost events / (events + lost events).
   double lost_share = 0;
+  // Of the signatures, what the probe kept when it made its newest events.
+  double sampling_share = 1;
 };
 
 // Signature events by the pod they came from (the source of the flow).
@@ -73,8 +72,6 @@ class NodeReader {
 
   virtual std::vector<NodeSnapshot> Nodes() const = 0;
   virtual std::vector<PodSignatures> Signatures() const = 0;
-  // Share lost on the way from any of these nodes: 1 - Π(1 - lost_share).
-  virtual double LostShare(const std::vector<std::string>& nodes) const = 0;
   // Batches and events refused, by what was wrong with them, since the start.
   virtual std::vector<std::pair<std::string, double>> Errors() const = 0;
 };

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "audio_latency/v1/probe.pb.h"
+#include "common/loss/sampling_share.h"
 #include "common/time/clock.h"
 #include "common/wire/event_columns.h"
 #include "correlator/flows/flow_registry.h"
@@ -79,6 +81,18 @@ enum class IngestError : uint8_t {
 // Ends a probe's stream from outside, with a message for it. Thread-safe.
 using EndStream = std::function<void(const absl::Status&)>;
 
+// How much a probe may tell now.
+struct FlowControl {
+  // All batches up to this one are taken; so many may be on the way beyond it.
+  uint64_t acknowledged_batch_number = 0;
+  uint32_t credit_batches = 0;
+  // Of the signatures (bpf/sampling.h).
+  uint32_t sampling_threshold = kSamplingAll;
+};
+
+// Tells a probe on its stream. Thread-safe.
+using TellFlowControl = std::function<void(const FlowControl&)>;
+
 // Thread-safe; a node's batches take turns.
 class NodeTable final : public NodeReader {
  public:
@@ -100,21 +114,34 @@ class NodeTable final : public NodeReader {
   };
   // Takes a probe instance in. An older instance of the same node is ended; an instance that was
   // superseded is refused with ALREADY_EXISTS while the newer one is connected. RESOURCE_EXHAUSTED
-  // beyond the limit.
-  absl::StatusOr<Attachment> Attach(const v1::Hello& hello, EndStream end_stream);
+  // beyond the limit. `tell` is called whenever SetFlowControl changes something.
+  absl::StatusOr<Attachment> Attach(
+      const v1::Hello& hello, EndStream end_stream,
+      TellFlowControl tell = [](const FlowControl&) {});
   void Detach(const Attachment& attachment);
 
   // Takes the batch's definitions and events, and returns the batch number that is acknowledged
-  // now. Whatever is wrong with the batch is counted and the rest taken.
-  uint64_t TakeBatch(const Attachment& attachment, const v1::EventBatch& batch);
+  // now; nothing on a stream that another took over from. Whatever is wrong with the batch is
+  // counted and the rest taken.
+  std::optional<uint64_t> TakeBatch(const Attachment& attachment, const v1::EventBatch& batch);
   void TakeClockSample(const Attachment& attachment, const v1::ClockSample& sample,
                        ClockSource source);
   void TakeClockReport(const Attachment& attachment, const v1::ClockReport& report);
+
+  // What all probes may tell from now on: with credit each may have kCreditBatches on the way, else
+  // none.
+  static constexpr uint32_t kCreditBatches = 32;
+  void SetFlowControl(uint32_t sampling_threshold, bool gives_credit);
+  // As it is now, for a stream that has got so far.
+  FlowControl FlowControlAt(uint64_t acknowledged_batch_number) const;
+  // Ends all streams; the probes come back with what is not acknowledged.
+  void EndStreams(const absl::Status& why);
+  // Events taken from all nodes since the start.
+  uint64_t events_taken() const { return events_taken_.load(std::memory_order_relaxed); }
   void CountError(IngestError error, uint64_t count = 1);
 
   std::vector<NodeSnapshot> Nodes() const override;
   std::vector<PodSignatures> Signatures() const override;
-  double LostShare(const std::vector<std::string>& nodes) const override;
   std::vector<std::pair<std::string, double>> Errors() const override;
 
  private:
@@ -136,6 +163,9 @@ class NodeTable final : public NodeReader {
   const IngestLimits limits_;
   std::array<std::atomic<uint64_t>, static_cast<size_t>(IngestError::kCount)> errors_ = {};
   std::atomic<int64_t> last_sweep_ns_ = 0;
+  std::atomic<uint32_t> sampling_threshold_ = kSamplingAll;
+  std::atomic<bool> gives_credit_ = true;
+  std::atomic<uint64_t> events_taken_ = 0;
 
   // Guards what follows.
   mutable std::mutex mutex_;

@@ -46,12 +46,13 @@ std::optional<CertificateFacts> CertificateOf(const grpc::AuthContext* context) 
 
 class ProbeReactor;
 
-// What may end a stream from outside, and outlives it.
+// What may end a stream, or say something on it, from outside, and outlives it.
 class StreamHandle {
  public:
   explicit StreamHandle(ProbeReactor* reactor) : reactor_(reactor) {}
   void End(const absl::Status& status);
   void GoOnReading();
+  void Tell(const FlowControl& flow_control);
   void Forget() {
     const std::scoped_lock lock(mutex_);
     reactor_ = nullptr;
@@ -119,6 +120,14 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
     }
   }
 
+  void Tell(const FlowControl& flow_control) {
+    const std::scoped_lock lock(mutex_);
+    ProbeSession::Replies replies;
+    replies.flow_control = flow_control;
+    replies_.Add(replies);
+    WriteNext();
+  }
+
   void OnReadDone(bool ok) override {
     const int64_t arrival_ns = service_.monotonic.NowNs();
     if (!ok) {
@@ -141,6 +150,7 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
     ProbeSession::Replies replies;
     const absl::Status status = session_->Take(
         request_, arrival_ns, [handle = handle_](const absl::Status& why) { handle->End(why); },
+        [handle = handle_](const FlowControl& flow_control) { handle->Tell(flow_control); },
         &replies);
     if (!status.ok()) {
       End(status);
@@ -266,6 +276,13 @@ void StreamHandle::GoOnReading() {
   const std::scoped_lock lock(mutex_);
   if (reactor_ != nullptr) {
     reactor_->GoOnReading();
+  }
+}
+
+void StreamHandle::Tell(const FlowControl& flow_control) {
+  const std::scoped_lock lock(mutex_);
+  if (reactor_ != nullptr) {
+    reactor_->Tell(flow_control);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "correlator/ingest/probe_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "bpf/capture_abi.h"
@@ -53,7 +54,7 @@ ProbeSession::~ProbeSession() {
 }
 
 absl::Status ProbeSession::TakeHello(const v1::Hello& hello, const EndStream& end_stream,
-                                     Replies* replies) {
+                                     const TellFlowControl& tell, Replies* replies) {
   if (attachment_.has_value()) {
     return absl::FailedPreconditionError("Hello came twice on one stream");
   }
@@ -65,7 +66,7 @@ absl::Status ProbeSession::TakeHello(const v1::Hello& hello, const EndStream& en
   RETURN_IF_ERROR(CheckEqual<uint32_t>("the version of the capture interface (CAPTURE_ABI_VERSION)",
                                        hello.capture_abi_version(), CAPTURE_ABI_VERSION));
   RETURN_IF_ERROR(CheckSignatureParameters(hello.signature_parameters(), parameters_));
-  ASSIGN_OR_RETURN(attachment_, nodes_.Attach(hello, end_stream));
+  ASSIGN_OR_RETURN(attachment_, nodes_.Attach(hello, end_stream, tell));
   v1::Welcome& welcome = replies->welcome.emplace();
   welcome.set_acknowledged_batch_number(attachment_->acknowledged_batch_number);
   if (clock_sessions_ != nullptr) {
@@ -74,13 +75,15 @@ absl::Status ProbeSession::TakeHello(const v1::Hello& hello, const EndStream& en
       *welcome.mutable_datagram_clock() = *std::move(offer);
     }
   }
+  replies->flow_control = nodes_.FlowControlAt(attachment_->acknowledged_batch_number);
   return absl::OkStatus();
 }
 
 absl::Status ProbeSession::Take(const v1::StreamRequest& request, int64_t arrival_ns,
-                                const EndStream& end_stream, Replies* replies) {
+                                const EndStream& end_stream, const TellFlowControl& tell,
+                                Replies* replies) {
   if (request.message_case() == v1::StreamRequest::kHello) {
-    absl::Status status = TakeHello(request.hello(), end_stream, replies);
+    absl::Status status = TakeHello(request.hello(), end_stream, tell, replies);
     if (!status.ok()) {
       nodes_.CountError(IngestError::kHelloRefused);
     }
@@ -92,7 +95,9 @@ absl::Status ProbeSession::Take(const v1::StreamRequest& request, int64_t arriva
   }
   switch (request.message_case()) {
     case v1::StreamRequest::kEventBatch:
-      replies->acknowledge = nodes_.TakeBatch(*attachment_, request.event_batch());
+      if (const auto acknowledged = nodes_.TakeBatch(*attachment_, request.event_batch())) {
+        replies->flow_control = nodes_.FlowControlAt(*acknowledged);
+      }
       return absl::OkStatus();
     case v1::StreamRequest::kClockRequest: {
       const v1::ClockRequest& clock_request = request.clock_request();
@@ -120,8 +125,13 @@ void ReplyQueue::Add(const ProbeSession::Replies& replies) {
   if (replies.welcome.has_value()) {
     welcome_ = replies.welcome;
   }
-  if (replies.acknowledge.has_value()) {
-    acknowledge_ = replies.acknowledge;
+  if (replies.flow_control.has_value()) {
+    const uint64_t acknowledged =
+        flow_control_.has_value() ? flow_control_->acknowledged_batch_number : 0;
+    flow_control_ = replies.flow_control;
+    // Two threads may be told of one after the other.
+    flow_control_->acknowledged_batch_number =
+        std::max(flow_control_->acknowledged_batch_number, acknowledged);
   }
   if (replies.clock_response.has_value()) {
     clock_responses_.push_back(*replies.clock_response);
@@ -144,12 +154,18 @@ bool ReplyQueue::Next(v1::StreamResponse* response) {
     response->mutable_clock_response()->set_correlator_send_time_ns(monotonic_clock_.NowNs());
     return true;
   }
-  if (acknowledge_.has_value()) {
-    response->mutable_acknowledgement()->set_batch_number(*acknowledge_);
-    acknowledge_.reset();
+  if (!flow_control_.has_value()) {
+    return false;
+  }
+  if (told_sampling_threshold_ != flow_control_->sampling_threshold) {
+    told_sampling_threshold_ = flow_control_->sampling_threshold;
+    response->mutable_sampling()->set_threshold(*told_sampling_threshold_);
     return true;
   }
-  return false;
+  response->mutable_acknowledgement()->set_batch_number(flow_control_->acknowledged_batch_number);
+  response->mutable_acknowledgement()->set_credit_batches(flow_control_->credit_batches);
+  flow_control_.reset();
+  return true;
 }
 
 }  // namespace audio_latency::correlator

@@ -36,18 +36,19 @@ class ProbeSession {
   struct Replies {
     // With the correlator's instance still to be set.
     std::optional<v1::Welcome> welcome;
-    std::optional<uint64_t> acknowledge;
+    std::optional<FlowControl> flow_control;
     // t1, t2 and the sequence; t3 is set when it goes out.
     std::optional<v1::ClockResponse> clock_response;
   };
   // `arrival_ns`: when the message came, on the monotonic clock. An error ends the stream.
   absl::Status Take(const v1::StreamRequest& request, int64_t arrival_ns,
-                    const EndStream& end_stream, Replies* replies);
+                    const EndStream& end_stream, const TellFlowControl& tell, Replies* replies);
 
   bool is_welcomed() const { return attachment_.has_value(); }
 
  private:
-  absl::Status TakeHello(const v1::Hello& hello, const EndStream& end_stream, Replies* replies);
+  absl::Status TakeHello(const v1::Hello& hello, const EndStream& end_stream,
+                         const TellFlowControl& tell, Replies* replies);
 
   NodeTable& nodes_;
   const SignatureParameters& parameters_;
@@ -74,8 +75,9 @@ class ReplyQueue {
   const std::string& correlator_instance_;
   const Clock& monotonic_clock_;
   std::optional<v1::Welcome> welcome_;
-  // Acknowledgements are cumulative: only the newest matters.
-  std::optional<uint64_t> acknowledge_;
+  // Only the newest matters.
+  std::optional<FlowControl> flow_control_;
+  std::optional<uint32_t> told_sampling_threshold_;
   std::deque<v1::ClockResponse> clock_responses_;
 };
 

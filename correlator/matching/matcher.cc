@@ -44,6 +44,7 @@ void Matcher::Forget(int64_t now_ns) {
   }
   live_begin_ = std::max(live_begin_, log_.begin());
   counters_.live_observations = log_.end() - live_begin_;
+  counters_.most_observations = log_.capacity();
 }
 
 void Matcher::Add(std::span<const Observation> observations, int64_t now_ns) {

@@ -27,6 +27,10 @@ struct MatchingCounters {
   uint64_t placed_by_time = 0;
   uint64_t queue_full = 0;
   uint64_t live_observations = 0;
+  // That the tables and the queues have room for.
+  uint64_t most_observations = 0;
+  uint64_t queued = 0;
+  uint64_t most_queued = 0;
   uint64_t locks = 0;
 };
 

@@ -44,6 +44,7 @@ class Shard {
         return;
       }
       queued_ += block.size();
+      wait_.Add(clock_.NowNs());
       blocks_.push_back(std::move(block));
     }
     has_work_.notify_one();
@@ -53,7 +54,15 @@ class Shard {
     const std::scoped_lock lock(mutex_);
     MatchingCounters counters = counters_;
     counters.queue_full = queue_full_;
+    counters.queued = queued_;
+    counters.most_queued = max_queued_;
     return counters;
+  }
+
+  Backlog CurrentBacklog() const {
+    const std::scoped_lock lock(mutex_);
+    return {.used_share = static_cast<double>(queued_) / static_cast<double>(max_queued_),
+            .oldest_wait_ns = wait_.OldestWaitNs(clock_.NowNs())};
   }
 
  private:
@@ -65,12 +74,14 @@ class Shard {
       {
         std::unique_lock lock(mutex_);
         counters_ = matcher_.counters();
+        wait_.Done();
         has_work_.wait_for(lock, kIdlePeriod, [this] { return is_stopping_ || !blocks_.empty(); });
         if (is_stopping_) {
           return;
         }
         blocks.swap(blocks_);
         queued_ = 0;
+        wait_.Begin();
       }
       const int64_t now_ns = clock_.NowNs();
       for (const ObservationBlock& block : blocks) {
@@ -91,6 +102,7 @@ class Shard {
   mutable std::mutex mutex_;
   std::vector<ObservationBlock> blocks_;
   size_t queued_ = 0;
+  WaitMeter wait_;
   uint64_t queue_full_ = 0;
   MatchingCounters counters_;
   bool is_stopping_ = false;
@@ -143,11 +155,34 @@ class MatchingStageImplementation final : public MatchingStage {
       sum.late += one.late;
       sum.placed_by_time += one.placed_by_time;
       sum.queue_full += one.queue_full;
+      sum.queued += one.queued;
+      sum.most_queued += one.most_queued;
+      sum.most_observations += one.most_observations;
       sum.live_observations += one.live_observations;
       // Each matcher learns the pairs by itself; the most that one knows is how many there are.
       sum.locks = std::max(sum.locks, one.locks);
     }
     return sum;
+  }
+
+  Backlog CurrentBacklog() const override {
+    Backlog worst;
+    for (const auto& shard : shards_) {
+      worst = Worse(worst, shard->CurrentBacklog());
+    }
+    return worst;
+  }
+
+  std::vector<TableUse> Tables() const override {
+    const MatchingCounters counters = Counters();
+    return {{.table = "observations",
+             .used = static_cast<double>(counters.live_observations),
+             .limit = static_cast<double>(counters.most_observations),
+             .evictions = static_cast<double>(counters.overwritten)},
+            {.table = "matching_queue",
+             .used = static_cast<double>(counters.queued),
+             .limit = static_cast<double>(counters.most_queued),
+             .evictions = static_cast<double>(counters.queue_full)}};
   }
 
  private:

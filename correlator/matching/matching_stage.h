@@ -5,10 +5,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "common/time/clock.h"
 #include "correlator/clock/observation_sink.h"
 #include "correlator/flows/flow_registry.h"
+#include "correlator/load/backlog.h"
+#include "correlator/load/table_use.h"
 #include "correlator/matching/match_sink.h"
 #include "correlator/matching/matcher.h"
 #include "correlator/matching/matching_reader.h"
@@ -27,6 +30,11 @@ struct MatchingStageOptions {
 // Threads run from Start to the destructor, which decides nothing more.
 class MatchingStage : public ObservationSink, public MatchingReader {
  public:
+  // Of the matcher that is worst off. Thread-safe.
+  virtual Backlog CurrentBacklog() const = 0;
+  // "observations" and "matching_queue". Thread-safe.
+  virtual std::vector<TableUse> Tables() const = 0;
+
   // All must outlive the stage.
   static std::unique_ptr<MatchingStage> Start(const FlowRegistry& flows,
                                               const Clock& monotonic_clock, MatchSink& sink,

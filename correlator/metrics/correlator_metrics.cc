@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/loss/causes.h"
 #include "common/version/version.h"
 #include "correlator/metrics/series_limit.h"
 
@@ -88,9 +89,13 @@ prometheus::MetricFamily Single(prometheus::MetricFamily family, double value) {
 
 class SnapshotMetrics final : public CorrelatorMetrics {
  public:
-  SnapshotMetrics(const PathReader& paths, const NodeReader& nodes, const MatchingReader& matching,
-                  size_t max_series)
-      : paths_(paths), nodes_(nodes), matching_(matching), max_series_(max_series) {}
+  SnapshotMetrics(MetricsSources sources, size_t max_series)
+      : paths_(sources.paths),
+        nodes_(sources.nodes),
+        matching_(sources.matching),
+        load_(sources.load),
+        tables_(std::move(sources.tables)),
+        max_series_(max_series) {}
 
   Families Collect() override {
     const std::lock_guard lock(mutex_);
@@ -109,6 +114,8 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     }
     families.push_back(std::move(limited));
     AddMatching(&families);
+    AddLoad(&families);
+    AddTables(&families);
     prometheus::MetricFamily build =
         GaugeFamily("audio_latency_build_info", "Version of the correlator.");
     AddSample({{"version", std::string(Version())}}, 1, &build);
@@ -187,6 +194,7 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       Add(labels, {node.events}, &node_events_);
       Add(labels, {node.flows}, &node_flows_);
       Add(labels, {node.lost_share}, &node_lost_);
+      Add(labels, {node.sampling_share}, &node_sampling_);
       Add({{"node", node.node}, {"version", node.version}}, {1}, &node_info_);
       for (const ClockState state :
            {ClockState::kSynchronising, ClockState::kGood, ClockState::kStale}) {
@@ -227,9 +235,9 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       AddNotProcessed(type, count);
     }
     const MatchingCounters counters = matching_.Counters();
-    AddNotProcessed("observation_overwritten", static_cast<double>(counters.overwritten));
+    AddNotProcessed(kCauseTableOverwritten, static_cast<double>(counters.overwritten));
     AddNotProcessed("observation_late", static_cast<double>(counters.late));
-    AddNotProcessed("matching_queue_full", static_cast<double>(counters.queue_full));
+    AddNotProcessed(kCauseCorrelatorOverloaded, static_cast<double>(counters.queue_full));
   }
 
   void AddNotProcessed(const std::string& type, double count) {
@@ -270,9 +278,54 @@ class SnapshotMetrics final : public CorrelatorMetrics {
                                number(counters.locks)));
   }
 
+  void AddLoad(Families* families) const {
+    const LoadSnapshot load = load_.Load();
+    families->push_back(
+        Single(GaugeFamily(
+                   "audio_latency_sampling_share",
+                   "Share of the signatures that all probes are to keep; below 1 when overloaded."),
+               load.sampling_share));
+    families->push_back(
+        Single(CounterFamily("audio_latency_overloads_total", "How often that share was lowered."),
+               static_cast<double>(load.lowered)));
+    families->push_back(
+        Single(GaugeFamily("audio_latency_credit", "Whether the probes may send; 0: hold back."),
+               load.gives_credit ? 1 : 0));
+    families->push_back(Single(CounterFamily("audio_latency_credit_withheld_total",
+                                             "How often the probes were told to hold back."),
+                               static_cast<double>(load.credit_withheld)));
+    families->push_back(Single(
+        GaugeFamily("audio_latency_events_per_second", "Signature events taken lately, a second."),
+        load.events_per_second));
+    families->push_back(
+        Single(GaugeFamily("audio_latency_oldest_wait_seconds",
+                           "How long the oldest of what is not yet matched and told has waited."),
+               static_cast<double>(load.backlog.oldest_wait_ns) / kNsPerSecond));
+  }
+
+  void AddTables(Families* families) const {
+    prometheus::MetricFamily used =
+        GaugeFamily("audio_latency_table_used", "Entries in a table or queue now.");
+    prometheus::MetricFamily limit =
+        GaugeFamily("audio_latency_table_limit", "Most entries that a table or queue may hold.");
+    prometheus::MetricFamily evictions =
+        CounterFamily("audio_latency_table_evictions_total",
+                      "Entries that a full table or queue refused or forgot.");
+    for (const TableUse& table : tables_()) {
+      AddSample({{"table", table.table}}, table.used, &used);
+      AddSample({{"table", table.table}}, table.limit, &limit);
+      AddSample({{"table", table.table}}, table.evictions, &evictions);
+    }
+    families->push_back(std::move(used));
+    families->push_back(std::move(limit));
+    families->push_back(std::move(evictions));
+  }
+
   const PathReader& paths_;
   const NodeReader& nodes_;
   const MatchingReader& matching_;
+  const LoadReader& load_;
+  const std::function<std::vector<TableUse>()> tables_;
   const size_t max_series_;
   std::mutex mutex_;
 
@@ -324,6 +377,9 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       Gauge("audio_latency_node_flows", "Audio flows that the node's probe sees now.");
   LimitedFamily node_lost_ = Gauge("audio_latency_node_lost_ratio",
                                    "Share of the node's events that were lost before matching.");
+  LimitedFamily node_sampling_ =
+      Gauge("audio_latency_node_sampling_share",
+            "Share of the signatures that the node's probe kept of its newest events.");
   LimitedFamily node_info_ = Gauge("audio_latency_node_info", "Version of the node's probe.");
   LimitedFamily clock_state_ =
       Gauge("audio_latency_node_clock_state", "1 for the state that the node's clock is in.");
@@ -378,6 +434,7 @@ class SnapshotMetrics final : public CorrelatorMetrics {
                                                 &node_events_,
                                                 &node_flows_,
                                                 &node_lost_,
+                                                &node_sampling_,
                                                 &node_info_,
                                                 &clock_state_,
                                                 &clock_error_,
@@ -395,11 +452,9 @@ class SnapshotMetrics final : public CorrelatorMetrics {
 
 }  // namespace
 
-std::unique_ptr<CorrelatorMetrics> CorrelatorMetrics::Create(const PathReader& paths,
-                                                             const NodeReader& nodes,
-                                                             const MatchingReader& matching,
+std::unique_ptr<CorrelatorMetrics> CorrelatorMetrics::Create(MetricsSources sources,
                                                              size_t max_series) {
-  return std::make_unique<SnapshotMetrics>(paths, nodes, matching, std::max<size_t>(max_series, 1));
+  return std::make_unique<SnapshotMetrics>(std::move(sources), std::max<size_t>(max_series, 1));
 }
 
 std::string CorrelatorMetrics::Text() { return RenderMetrics(Collect()); }

@@ -4,12 +4,15 @@
 #define CORRELATOR_METRICS_CORRELATOR_METRICS_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/metrics/metrics_text.h"
 #include "correlator/ingest/node_reader.h"
+#include "correlator/load/load_reader.h"
+#include "correlator/load/table_use.h"
 #include "correlator/matching/matching_reader.h"
 #include "correlator/paths/path_reader.h"
 
@@ -18,12 +21,21 @@ namespace audio_latency::correlator {
 // Series of one family that have a place of their own; the rest is put together as "other".
 inline constexpr size_t kDefaultMaxSeries = 2000;
 
+// What the page is made from; all must outlive it.
+struct MetricsSources {
+  const PathReader& paths;
+  const NodeReader& nodes;
+  const MatchingReader& matching;
+  const LoadReader& load;
+  // How full every bounded table is; called by several threads.
+  std::function<std::vector<TableUse>()> tables;
+};
+
 // Thread-safe: scrapes take turns.
 class CorrelatorMetrics {
  public:
-  // The readers must outlive it. `max_series` bounds each family, from 1.
-  static std::unique_ptr<CorrelatorMetrics> Create(const PathReader& paths, const NodeReader& nodes,
-                                                   const MatchingReader& matching,
+  // `max_series` bounds each family, from 1.
+  static std::unique_ptr<CorrelatorMetrics> Create(MetricsSources sources,
                                                    size_t max_series = kDefaultMaxSeries);
   virtual ~CorrelatorMetrics() = default;
 

@@ -155,6 +155,7 @@ void PathAggregator::TakePath(const MatchBlock& block, size_t match, size_t leaf
 
 PathAggregator::KnownRoute& PathAggregator::Find(const Candidate& candidate, int64_t now_ns) {
   if (routes_.size() >= kMaxRoutes && !routes_.contains(candidate.route)) {
+    routes_forgotten_ += routes_.size();
     routes_.clear();
   }
   KnownRoute& known = routes_[candidate.route];
@@ -233,6 +234,16 @@ std::shared_ptr<const PathState> PathAggregator::State(int64_t now_ns,
                   {"pending_paths_full", static_cast<double>(pending_full_)},
                   {"hop_series_full", static_cast<double>(series_.hop_samples_in_other())},
                   {"path_series_full", static_cast<double>(series_.path_samples_in_other())}};
+  const auto table = [&](const char* name, size_t used, size_t limit, uint64_t evictions) {
+    state->tables.push_back({.table = name,
+                             .used = static_cast<double>(used),
+                             .limit = static_cast<double>(limit),
+                             .evictions = static_cast<double>(evictions)});
+  };
+  table("hops", series_.hop_count(), series_.max_series(), series_.hop_samples_in_other());
+  table("paths", series_.paths().size(), series_.max_series(), series_.path_samples_in_other());
+  table("routes", routes_.size(), kMaxRoutes, routes_forgotten_);
+  table("pending_paths", pending_.size(), kMaxPending, pending_full_);
   return state;
 }
 

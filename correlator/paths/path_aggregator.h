@@ -15,6 +15,7 @@
 #include "absl/container/inlined_vector.h"
 #include "correlator/clock/clock_error_board.h"
 #include "correlator/flows/flow_registry.h"
+#include "correlator/load/table_use.h"
 #include "correlator/paths/conversation_memory.h"
 #include "correlator/paths/match_log.h"
 #include "correlator/paths/series_table.h"
@@ -38,6 +39,7 @@ struct PathState {
   };
   absl::flat_hash_map<std::string, Newest> newest;
   std::vector<std::pair<std::string, double>> drops;
+  std::vector<TableUse> tables;
 };
 
 // One thread's. A path is told only when it is whole: a piece of audio that ends (or begins) at a
@@ -103,6 +105,7 @@ class PathAggregator {
   int64_t last_cleaning_ns_ = 0;
   uint64_t incomplete_ = 0;
   uint64_t pending_full_ = 0;
+  uint64_t routes_forgotten_ = 0;
 
   // Scratch.
   Candidate candidate_;

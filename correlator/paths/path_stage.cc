@@ -48,6 +48,7 @@ class PathStageImplementation final : public PathStage {
         return;
       }
       queued_ += count;
+      wait_.Add(monotonic_clock_.NowNs());
       blocks_.push_back(std::move(block));
     }
     has_work_.notify_one();
@@ -85,6 +86,22 @@ class PathStageImplementation final : public PathStage {
     return drops;
   }
 
+  Backlog CurrentBacklog() const override {
+    const std::scoped_lock lock(mutex_);
+    return {.used_share = static_cast<double>(queued_) / static_cast<double>(max_queued_),
+            .oldest_wait_ns = wait_.OldestWaitNs(monotonic_clock_.NowNs())};
+  }
+
+  std::vector<TableUse> Tables() const override {
+    std::vector<TableUse> tables = State()->tables;
+    const std::scoped_lock lock(mutex_);
+    tables.push_back({.table = "match_queue",
+                      .used = static_cast<double>(queued_),
+                      .limit = static_cast<double>(max_queued_),
+                      .evictions = static_cast<double>(queue_full_)});
+    return tables;
+  }
+
  private:
   std::shared_ptr<const PathState> State() const {
     const std::scoped_lock lock(state_mutex_);
@@ -105,12 +122,14 @@ class PathStageImplementation final : public PathStage {
       blocks.clear();
       {
         std::unique_lock lock(mutex_);
+        wait_.Done();
         has_work_.wait_for(lock, kIdlePeriod, [this] { return is_stopping_ || !blocks_.empty(); });
         if (is_stopping_) {
           return;
         }
         blocks.swap(blocks_);
         queued_ = 0;
+        wait_.Begin();
       }
       const int64_t now_ns = monotonic_clock_.NowNs();
       for (const MatchBlock& block : blocks) {
@@ -141,6 +160,7 @@ class PathStageImplementation final : public PathStage {
   mutable std::mutex mutex_;
   std::vector<MatchBlock> blocks_;
   size_t queued_ = 0;
+  WaitMeter wait_;
   uint64_t queue_full_ = 0;
   bool is_stopping_ = false;
 

@@ -6,10 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "common/time/clock.h"
 #include "correlator/clock/clock_error_board.h"
 #include "correlator/flows/flow_registry.h"
+#include "correlator/load/backlog.h"
+#include "correlator/load/table_use.h"
 #include "correlator/matching/match_sink.h"
 #include "correlator/paths/path_reader.h"
 
@@ -27,6 +30,11 @@ class PathStage : public MatchSink, public PathReader {
  public:
   // Readers see what is at most so old, with many series at most four times that.
   static constexpr int64_t kPublishNs = 250'000'000;
+
+  // Thread-safe.
+  virtual Backlog CurrentBacklog() const = 0;
+  // "hops", "paths", "routes", "pending_paths" and "match_queue". Thread-safe.
+  virtual std::vector<TableUse> Tables() const = 0;
 
   // All must outlive the stage.
   static std::unique_ptr<PathStage> Start(const FlowRegistry& flows,

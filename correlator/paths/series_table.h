@@ -104,6 +104,8 @@ class SeriesTable {
   const absl::flat_hash_map<std::string, std::unique_ptr<PathSeries>>& paths() const {
     return paths_;
   }
+  size_t hop_count() const { return hops_.size(); }
+  size_t max_series() const { return max_series_; }
   size_t size() const { return hops_.size() + paths_.size(); }
   // Raised whenever series went, so that what points at them is looked up anew.
   uint64_t generation() const { return generation_; }

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "correlator/query/loss.h"
 #include "correlator/query/matches_to_proto.h"
 #include "correlator/query/snapshots_to_proto.h"
 #include "correlator/query/watchers.h"
@@ -101,7 +102,7 @@ class SnapshotQueryService final : public LatencyQueryService {
       if (path.path == request->path()) {
         const std::vector<HopSnapshot> hops = sources_.paths.Hops(0);
         const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
-        ToProto(path, LostShare(path, hops, nodes), response->mutable_path());
+        FillPath(path, hops, MakeLosses(nodes), response->mutable_path());
         const std::vector<std::string> names = NodesOf(path, hops);
         AddClocks(nodes, {names.begin(), names.end()}, response->mutable_clocks());
         return Status::OK;
@@ -117,15 +118,19 @@ class SnapshotQueryService final : public LatencyQueryService {
     if (Status status = CheckWindow(request->window_seconds()); !status.ok()) {
       return status;
     }
+    const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
+    const Losses losses = MakeLosses(nodes);
     NodeNames names;
     for (const HopSnapshot& hop : sources_.paths.Hops(request->window_seconds())) {
       if (request->through().empty() || GoesThrough(hop, request->through())) {
-        ToProto(hop, response->add_hops());
+        v1::Hop* const message = response->add_hops();
+        ToProto(hop, message);
+        FillLosses(losses, NodesOf(hop), message);
         names.Add(hop.source.node);
         names.Add(hop.destination.node);
       }
     }
-    AddClocks(sources_.nodes.Nodes(), names.all(), response->mutable_clocks());
+    AddClocks(nodes, names.all(), response->mutable_clocks());
     return Status::OK;
   }
 
@@ -181,15 +186,19 @@ class SnapshotQueryService final : public LatencyQueryService {
     matches.resize(std::min(matches.size(), kMostTraces));
     const TraceWriter writer = MakeTraceWriter();
     NodeNames names;
+    const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
+    const Losses losses = MakeLosses(nodes);
     for (const Match& match : matches) {
-      writer.Write(match, response->add_traces());
+      v1::Trace* const trace = response->add_traces();
+      writer.Write(match, trace);
+      FillLosses(losses, trace);
     }
     for (const v1::Trace& trace : response->traces()) {
       for (const v1::TracePoint& point : trace.points()) {
         names.Add(point.node());
       }
     }
-    AddClocks(sources_.nodes.Nodes(), names.all(), response->mutable_clocks());
+    AddClocks(nodes, names.all(), response->mutable_clocks());
     return Status::OK;
   }
 
@@ -228,10 +237,11 @@ class SnapshotQueryService final : public LatencyQueryService {
     const std::vector<HopSnapshot> hops = sources_.paths.Hops(0);
     // Once an answer: a snapshot takes every node's lock.
     const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
+    const Losses losses = MakeLosses(nodes);
     NodeNames names;
     for (const PathSnapshot& path : sources_.paths.Paths(window_seconds)) {
       if (through.empty() || GoesThrough(path, through, hops)) {
-        ToProto(path, LostShare(path, hops, nodes), response->add_paths());
+        FillPath(path, hops, losses, response->add_paths());
         const std::vector<std::string> of_path = NodesOf(path, hops);
         std::for_each(of_path.begin(), of_path.end(),
                       [&names](const std::string& name) { names.Add(name); });
@@ -241,17 +251,34 @@ class SnapshotQueryService final : public LatencyQueryService {
     AddClocks(nodes, names.all(), response->mutable_clocks());
   }
 
-  // Where nothing is known of the path's nodes, any of them may have lost some of it.
-  static double LostShare(const PathSnapshot& path, const std::vector<HopSnapshot>& hops,
-                          const std::vector<NodeSnapshot>& nodes) {
-    const std::vector<std::string> names = NodesOf(path, hops);
-    double kept = 1;
-    for (const NodeSnapshot& node : nodes) {
-      if (names.empty() || std::binary_search(names.begin(), names.end(), node.node)) {
-        kept *= 1 - node.lost_share;
-      }
+  Losses MakeLosses(const std::vector<NodeSnapshot>& nodes) const {
+    return {nodes, sources_.paths, sources_.matching, sources_.load};
+  }
+
+  // Where nothing is known of the nodes, any of them may have lost some of it.
+  static void FillLosses(const Losses& losses, const std::vector<std::string>& nodes,
+                         v1::Hop* message) {
+    message->set_lost_share(losses.Share(nodes));
+    message->set_sampling_share(losses.sampling_share());
+  }
+
+  static void FillPath(const PathSnapshot& path, const std::vector<HopSnapshot>& hops,
+                       const Losses& losses, v1::Path* message) {
+    const std::vector<std::string> nodes = NodesOf(path, hops);
+    ToProto(path, losses.Share(nodes), message);
+    message->set_sampling_share(losses.sampling_share());
+    for (int i = 0; i < message->hops_size(); ++i) {
+      const std::vector<std::string> of_hop = NodesOf(path.hops[static_cast<size_t>(i)]);
+      FillLosses(losses, of_hop.empty() ? nodes : of_hop, message->mutable_hops(i));
     }
-    return 1 - kept;
+  }
+
+  static void FillLosses(const Losses& losses, v1::Trace* trace) {
+    std::set<std::string> nodes;
+    for (const v1::TracePoint& point : trace->points()) {
+      nodes.insert(point.node());
+    }
+    trace->set_lost_share(losses.Share({nodes.begin(), nodes.end()}));
   }
 
   TraceWriter MakeTraceWriter() const {
@@ -267,8 +294,11 @@ class SnapshotQueryService final : public LatencyQueryService {
       v1::WatchMatchesResponse response;
       const size_t count = std::min(matches.size(), kMostTraces);
       const TraceWriter trace_writer = MakeTraceWriter();
+      const Losses losses = MakeLosses(sources_.nodes.Nodes());
       for (const Match& match : matches.first(count)) {
-        trace_writer.Write(match, response.add_traces());
+        v1::Trace* const trace = response.add_traces();
+        trace_writer.Write(match, trace);
+        FillLosses(losses, trace);
       }
       response.set_skipped(static_cast<double>(std::exchange(skipped, 0)));
       matches = matches.subspan(count);

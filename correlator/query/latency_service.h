@@ -9,6 +9,8 @@
 #include "common/time/clock.h"
 #include "correlator/flows/flow_registry.h"
 #include "correlator/ingest/node_reader.h"
+#include "correlator/load/load_reader.h"
+#include "correlator/matching/matching_reader.h"
 #include "correlator/paths/path_reader.h"
 
 namespace audio_latency::correlator {
@@ -22,6 +24,9 @@ struct QuerySources {
   // The clock that matches are timed by, and the one that people read.
   const Clock& monotonic;
   const Clock& realtime;
+  // Null in a replay (loss.h).
+  const MatchingReader* matching = nullptr;
+  const LoadReader* load = nullptr;
 };
 
 // Each watcher holds a thread of the server.

@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include "common/loss/causes.h"
+
 namespace audio_latency::correlator {
 namespace {
 
@@ -46,7 +48,7 @@ void ToProto(const NodeSnapshot& node, v1::NodeClock* message) {
   message->set_source(SourceName(node.clock_source));
   message->set_waiting_events(node.clock_waiting_events);
   for (const NodeSnapshot::Drop& drop : node.drops) {
-    if (drop.cause == kClockUnsynchronised) {
+    if (drop.cause == kCauseClockUnsynchronised) {
       message->set_unsynchronised_events(drop.count);
     }
   }
@@ -107,6 +109,7 @@ void ToProto(const NodeSnapshot& node, v1::Node* message) {
     (*message->mutable_drops())[drop.cause] += drop.count;
   }
   message->set_lost_share(node.lost_share);
+  message->set_sampling_share(node.sampling_share);
   message->set_flows(node.flows);
   message->set_clock_drift_ppm(node.clock_drift_ppm);
   message->set_clock_source(SourceName(node.clock_source));
@@ -158,6 +161,12 @@ bool GoesThrough(const PathSnapshot& path, std::string_view name,
     return (hop.source.pod == name && HasPart(path.path, hop.source.PathName())) ||
            (hop.destination.pod == name && HasPart(path.path, hop.destination.PathName()));
   });
+}
+
+std::vector<std::string> NodesOf(const HopSnapshot& hop) {
+  std::set<std::string> nodes = {hop.source.node, hop.destination.node};
+  nodes.erase("");
+  return {nodes.begin(), nodes.end()};
 }
 
 std::vector<std::string> NodesOf(const PathSnapshot& path, const std::vector<HopSnapshot>& hops) {

@@ -36,6 +36,8 @@ bool GoesThrough(const PathSnapshot& path, std::string_view name,
 // The names of the nodes that the path touches, as far as they are known, sorted; empty: none
 // is.
 std::vector<std::string> NodesOf(const PathSnapshot& path, const std::vector<HopSnapshot>& hops);
+// The same of a hop.
+std::vector<std::string> NodesOf(const HopSnapshot& hop);
 
 }  // namespace audio_latency::correlator
 

@@ -112,14 +112,4 @@ std::vector<PodSignatures> ReplayNodes::Signatures() const {
   return signatures;
 }
 
-double ReplayNodes::LostShare(const std::vector<std::string>& nodes) const {
-  double kept = 1;
-  for (const NodeSnapshot& node : Nodes()) {
-    if (std::find(nodes.begin(), nodes.end(), node.node) != nodes.end()) {
-      kept *= 1 - node.lost_share;
-    }
-  }
-  return 1 - kept;
-}
-
 }  // namespace audio_latency::correlator

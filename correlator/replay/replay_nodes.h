@@ -49,7 +49,6 @@ class ReplayNodes final : public NodeReader {
 
   std::vector<NodeSnapshot> Nodes() const override;
   std::vector<PodSignatures> Signatures() const override;
-  double LostShare(const std::vector<std::string>& nodes) const override;
   std::vector<std::pair<std::string, double>> Errors() const override { return {}; }
 
  private:

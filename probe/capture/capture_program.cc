@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -199,12 +200,26 @@ class LoadedCaptureProgram final : public CaptureProgram {
     return ids;
   }
 
+  void SetSamplingThreshold(uint32_t threshold) override {
+    const std::lock_guard lock(ip_mutex_);
+    sampling_threshold_.store(threshold, std::memory_order_relaxed);
+    // Memory that the programs read.
+    ethernet_->data->sampling_threshold = threshold;
+    if (ip_ != nullptr) {
+      ip_->data->sampling_threshold = threshold;
+    }
+  }
+  uint32_t SamplingThreshold() const override {
+    return sampling_threshold_.load(std::memory_order_relaxed);
+  }
+
  private:
   absl::Status LoadIp() {
     ASSIGN_OR_RETURN(Skeleton loading, OpenSkeleton(config_, CAPTURE_LINK_IP));
     RETURN_IF_ERROR(ShareMaps(loading.get()));
     RETURN_IF_ERROR(LoadSkeleton(loading));
     const std::lock_guard lock(ip_mutex_);
+    loading->data->sampling_threshold = SamplingThreshold();
     ip_ = std::move(loading);
     return absl::OkStatus();
   }
@@ -252,6 +267,7 @@ class LoadedCaptureProgram final : public CaptureProgram {
   std::thread ip_loader_;
   // What became of loading; nothing before it was tried. The loader's until it has been joined.
   std::optional<absl::Status> ip_loader_status_;
+  std::atomic<uint32_t> sampling_threshold_ = UINT32_MAX;
   mutable std::mutex ip_mutex_;
   // Null until it is asked for.
   Skeleton ip_;

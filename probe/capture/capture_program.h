@@ -3,6 +3,7 @@
 #ifndef PROBE_CAPTURE_CAPTURE_PROGRAM_H_
 #define PROBE_CAPTURE_CAPTURE_PROGRAM_H_
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -30,6 +31,9 @@ class CaptureProgram : public CounterSource, public CapturePrograms, public Seen
   // As Read, which takes what cannot be read for 0. PERMISSION_DENIED when this thread lacks a
   // capability for that.
   virtual absl::StatusOr<CaptureCounters> ReadCounters() const = 0;
+
+  // Keeps from now on what the threshold selects; at first everything. Thread-safe, needs no right.
+  virtual void SetSamplingThreshold(uint32_t threshold) = 0;
 };
 
 // What libbpf has to say goes to `logger`, as "libbpf" lines of level debug, instead of to standard

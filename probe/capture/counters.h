@@ -1,4 +1,4 @@
-// The counters of the BPF programs.
+// The counters of the BPF programs, and what they are told to keep.
 
 #ifndef PROBE_CAPTURE_COUNTERS_H_
 #define PROBE_CAPTURE_COUNTERS_H_
@@ -32,6 +32,8 @@ class CounterSource {
  public:
   virtual ~CounterSource() = default;
   virtual CaptureCounters Read() const = 0;
+  // What of the signatures the programs keep now (bpf/sampling.h).
+  virtual uint32_t SamplingThreshold() const = 0;
 };
 
 }  // namespace audio_latency::probe

@@ -36,7 +36,8 @@ class RingBufferDeleter {
 class TimedRingReader final : public RingReader {
  public:
   TimedRingReader(size_t ring_bytes, EventSink* sink, const Clock& clock, Logger* logger)
-      : timer_(ring_bytes / kRecordBytes),
+      : most_events_(ring_bytes / kRecordBytes),
+        timer_(most_events_),
         sink_(sink),
         clock_(clock),
         logger_(logger),
@@ -63,7 +64,7 @@ class TimedRingReader final : public RingReader {
   }
 
   RingReaderStatistics statistics() const override {
-    return {events_read_.load(std::memory_order_relaxed),
+    return {events_read_.load(std::memory_order_relaxed), most_events_,
             read_errors_.load(std::memory_order_relaxed),
             last_look_ns_.load(std::memory_order_relaxed)};
   }
@@ -125,6 +126,7 @@ class TimedRingReader final : public RingReader {
     }
   }
 
+  const uint64_t most_events_;
   PollTimer timer_;
   EventSink* const sink_;
   const Clock& clock_;

@@ -16,6 +16,8 @@ namespace audio_latency::probe {
 
 struct RingReaderStatistics {
   uint64_t events_read = 0;
+  // That the ring has room for.
+  uint64_t most_events = 0;
   // Records of the wrong size and failed looks.
   uint64_t read_errors = 0;
   // On the monotonic clock; a reader that runs is never far behind it.

@@ -1,8 +1,10 @@
 #include "probe/metrics/status_page.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
+#include "common/loss/sampling_share.h"
 #include "common/metrics/metrics_text.h"
 #include "common/version/version.h"
 #include "fmt/format.h"
@@ -30,7 +32,7 @@ void AddGauge(std::string_view name, std::string help, double value, Families* f
 
 bool IsCause(size_t counter) {
   return counter != CAPTURE_COUNTER_PACKETS && counter != CAPTURE_COUNTER_EVENTS &&
-         counter != CAPTURE_COUNTER_SIGNED;
+         counter != CAPTURE_COUNTER_SIGNED && counter != CAPTURE_COUNTER_FLOW_STATES;
 }
 
 void AddCapture(const ProbeSnapshot& snapshot, Families* families) {
@@ -68,7 +70,8 @@ void AddCapture(const ProbeSnapshot& snapshot, Families* families) {
   }
   // The kernel's causes are read from the kernel, where they are newest.
   DropCounts drops = snapshot.queue.drops;
-  drops[kCauseBufferFull] += 0;
+  drops[kCauseProbeBufferFull] += 0;
+  drops[kCauseCorrelatorOverloaded] += 0;
   drops[kCauseFlowLimit] += 0;
   for (size_t i = 0; i < kCaptureCauses.size(); ++i) {
     if (kCaptureCauses[i].lost) {
@@ -91,6 +94,15 @@ void AddUplink(const ProbeSnapshot& snapshot, Families* families) {
   const BatchQueueStatistics& queue = snapshot.queue;
   AddGauge("flows", "Flows that are followed.", static_cast<double>(snapshot.batcher.flows),
            families);
+  AddCounter("events_acknowledged_total", "Signature events that the correlator has taken.",
+             queue.events_acknowledged, families);
+  AddGauge("credit_batches", "Batches that the correlator lets go before it acknowledges more.",
+           static_cast<double>(queue.credit_batches), families);
+  AddCounter("credit_used_up_total", "How often the correlator's credit was used up.",
+             queue.credit_used_up, families);
+  AddGauge("sampling_share",
+           "Share of the signatures that are kept, as the correlator wants it; 1: all.",
+           SamplingShare(snapshot.sampling_threshold), families);
   AddCounter("flows_expired_total", "Flows that were forgotten because they fell silent.",
              snapshot.batcher.flows_expired, families);
   AddCounter("batches_sent_total", "Batches sent to the correlator, each counted once.",
@@ -139,6 +151,50 @@ void AddDatagrams(const DatagramExchangeStatistics& datagrams, Families* familie
   }
 }
 
+// Everything that has a limit.
+void AddTables(const ProbeSnapshot& snapshot, Families* families) {
+  struct Table {
+    const char* name;
+    double used;
+    double limit;
+    uint64_t evictions;
+  };
+  const uint64_t states = snapshot.counters[CAPTURE_COUNTER_FLOW_STATES];
+  const uint64_t made = snapshot.counters[CAPTURE_COUNTER_EVENTS];
+  const uint64_t evicted_states = states > snapshot.max_flows ? states - snapshot.max_flows : 0;
+  const auto dropped = [&](const char* cause) {
+    const auto found = snapshot.queue.drops.find(cause);
+    return found == snapshot.queue.drops.end() ? 0 : found->second;
+  };
+  const Table tables[] = {
+      // Entries leave it only for others, so that it holds all that were made until it is full.
+      {"kernel_flows", static_cast<double>(states - evicted_states),
+       static_cast<double>(snapshot.max_flows), evicted_states},
+      {"kernel_ring_events",
+       static_cast<double>(made - std::min(made, snapshot.reader.events_read)),
+       static_cast<double>(snapshot.reader.most_events),
+       snapshot.counters[CAPTURE_COUNTER_RING_FULL]},
+      {"flows", static_cast<double>(snapshot.batcher.flows),
+       static_cast<double>(snapshot.max_flows), dropped(kCauseFlowLimit)},
+      {"buffered_bytes", static_cast<double>(snapshot.queue.buffered_bytes),
+       static_cast<double>(snapshot.queue.most_buffered_bytes), snapshot.queue.batches_dropped}};
+  prometheus::MetricFamily used =
+      GaugeFamily(FullName("table_used"), "Entries (of buffered_bytes, bytes) in a table now.");
+  prometheus::MetricFamily limit =
+      GaugeFamily(FullName("table_limit"), "Most entries (bytes) that a table may hold.");
+  prometheus::MetricFamily evictions = CounterFamily(
+      FullName("table_evictions_total"),
+      "What a full table refused or forgot: flows, events, of buffered_bytes batches.");
+  for (const Table& table : tables) {
+    AddSample({{"table", table.name}}, table.used, &used);
+    AddSample({{"table", table.name}}, table.limit, &limit);
+    AddSample({{"table", table.name}}, static_cast<double>(table.evictions), &evictions);
+  }
+  families->push_back(std::move(used));
+  families->push_back(std::move(limit));
+  families->push_back(std::move(evictions));
+}
+
 void AddClock(const ProbeSnapshot& snapshot, Families* families) {
   AddDatagrams(snapshot.datagrams, families);
   const ClockExchangeStatistics& clock = snapshot.clock;
@@ -164,6 +220,7 @@ std::string RenderProbeMetrics(const ProbeSnapshot& snapshot) {
             &families.back());
   AddCapture(snapshot, &families);
   AddUplink(snapshot, &families);
+  AddTables(snapshot, &families);
   AddClock(snapshot, &families);
   return RenderMetrics(families);
 }

@@ -37,6 +37,10 @@ struct ProbeSnapshot {
   std::vector<HiddenPackets> hidden_packets;
   // "tcx" or "clsact".
   std::string attach_method;
+  // What of the signatures is kept (bpf/sampling.h).
+  uint32_t sampling_threshold = UINT32_MAX;
+  // Of the kernel's table, and of the probe's own.
+  uint32_t max_flows = 0;
   // On the monotonic clock.
   int64_t now_ns = 0;
 };

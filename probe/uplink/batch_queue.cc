@@ -17,6 +17,8 @@ void Append(std::vector<uint64_t> from, std::vector<uint64_t>* to) {
   to->insert(to->end(), from.begin(), from.end());
 }
 
+uint64_t EventsOf(const OutgoingBatch& batch) { return batch.message.columns().event_count(); }
+
 }  // namespace
 
 void BatchQueue::Push(SealedBatch batch) {
@@ -33,7 +35,10 @@ void BatchQueue::Push(SealedBatch batch) {
     pending_drops_[cause] += count;
     statistics_.drops[cause] += count;
   }
-  made_events_total_ = std::max(made_events_total_, batch.made_events_total);
+  unread_events_ = batch.unread_events;
+  sampling_threshold_ = batch.sampling_threshold;
+  statistics_.events_sealed += EventsOf(*outgoing);
+  waiting_events_ += EventsOf(*outgoing);
   waiting_bytes_ += outgoing->bytes;
   waiting_.push_back(std::move(outgoing));
   ++statistics_.batches_sealed;
@@ -48,10 +53,14 @@ void BatchQueue::DropOldestWaitingLocked() {
   waiting_.pop_front();
   waiting_bytes_ -= oldest->bytes;
   ++statistics_.batches_dropped;
-  const uint64_t events = oldest->message.columns().event_count();
+  const uint64_t events = EventsOf(*oldest);
+  waiting_events_ -= events;
   if (events > 0) {
-    pending_drops_[kCauseBufferFull] += events;
-    statistics_.drops[kCauseBufferFull] += events;
+    // Whose fault it is that they waited for so long.
+    const char* const cause =
+        is_streaming_ && !HasCreditLocked() ? kCauseCorrelatorOverloaded : kCauseProbeBufferFull;
+    pending_drops_[cause] += events;
+    statistics_.drops[cause] += events;
   }
   Append(oldest->ended_flow_ids, &carried_ended_flow_ids_);
   if (carried_ended_flow_ids_.size() > kMaxCarriedEndedFlows) {
@@ -61,12 +70,20 @@ void BatchQueue::DropOldestWaitingLocked() {
 }
 
 void BatchQueue::BeginStream(uint64_t acknowledged_number) {
-  Acknowledge(acknowledged_number);
   const std::lock_guard lock(mutex_);
+  AcknowledgeLocked(acknowledged_number);
   sent_on_stream_ = 0;
+  credit_ = 0;
+  is_streaming_ = true;
+  changed_.notify_all();
 }
 
-bool BatchQueue::CanSendLocked() const {
+void BatchQueue::EndStream() {
+  const std::lock_guard lock(mutex_);
+  is_streaming_ = false;
+}
+
+bool BatchQueue::HasBatchToSendLocked() const {
   if (sent_on_stream_ < in_flight_.size()) {
     return true;
   }
@@ -84,6 +101,7 @@ BatchQueue::Batch BatchQueue::NumberNextLocked() {
     batch = std::move(waiting_.front());
     waiting_.pop_front();
     waiting_bytes_ -= batch->bytes;
+    waiting_events_ -= EventsOf(*batch);
   }
   batch->message.set_batch_number(++last_number_);
   for (const uint64_t flow_id : std::exchange(pending_ended_flow_ids_, {})) {
@@ -94,7 +112,8 @@ BatchQueue::Batch BatchQueue::NumberNextLocked() {
     drop->set_cause(cause);
     drop->set_count(count);
   }
-  batch->message.set_made_events_total(made_events_total_);
+  batch->message.set_pending_events(waiting_events_ + unread_events_);
+  batch->message.set_sampling_threshold(sampling_threshold_);
   return batch;
 }
 
@@ -111,20 +130,27 @@ std::shared_ptr<const OutgoingBatch> BatchQueue::Next() {
   ++(batch->was_sent ? statistics_.batches_resent : statistics_.batches_sent);
   batch->was_sent = true;
   statistics_.bytes_sent += batch->message.ByteSizeLong();
+  statistics_.credit_used_up += HasCreditLocked() ? 0 : 1;
   return batch;
 }
 
-void BatchQueue::Acknowledge(uint64_t number) {
+void BatchQueue::Acknowledge(uint64_t number, uint32_t credit) {
   const std::lock_guard lock(mutex_);
+  AcknowledgeLocked(number);
+  credit_ = credit;
+  changed_.notify_all();
+}
+
+void BatchQueue::AcknowledgeLocked(uint64_t number) {
   while (!in_flight_.empty() && in_flight_.front()->message.batch_number() <= number) {
     const Batch batch = std::move(in_flight_.front());
     in_flight_.pop_front();
     in_flight_bytes_ -= batch->bytes;
     sent_on_stream_ -= std::min<size_t>(sent_on_stream_, 1);
     ++statistics_.batches_acknowledged;
+    statistics_.events_acknowledged += EventsOf(*batch);
     Append(batch->ended_flow_ids, &pending_ended_flow_ids_);
   }
-  changed_.notify_all();
 }
 
 void BatchQueue::WaitUntil(std::chrono::steady_clock::time_point deadline) {
@@ -150,6 +176,9 @@ BatchQueueStatistics BatchQueue::statistics() const {
   BatchQueueStatistics statistics = statistics_;
   statistics.buffered_batches = waiting_.size() + in_flight_.size();
   statistics.buffered_bytes = waiting_bytes_ + in_flight_bytes_;
+  statistics.most_buffered_bytes = limits_.waiting_bytes + limits_.in_flight_bytes;
+  statistics.credit_batches =
+      is_streaming_ ? std::max<size_t>(credit_, sent_on_stream_) - sent_on_stream_ : 0;
   return statistics;
 }
 

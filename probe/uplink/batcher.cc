@@ -33,6 +33,7 @@ void Batcher::OnEvents(std::span<const signature_event> events) {
       flow_table_.Prefetch(events[i + kPrefetchDistance]);
     }
     Add(events[i]);
+    ++events_read_;
     if (events_.size() >= options_.max_events) {
       Seal(parts_.clock->NowNs());
     }
@@ -133,7 +134,9 @@ void Batcher::Seal(int64_t now_ns) {
   ++batch_sequence_;
   batch.ended_flow_ids = std::exchange(ended_flow_ids_, {});
   batch.drops = std::exchange(drops_, {});
-  batch.made_events_total = last_counters_[CAPTURE_COUNTER_EVENTS];
+  batch.sampling_threshold = parts_.counters->SamplingThreshold();
+  const uint64_t made_events = last_counters_[CAPTURE_COUNTER_EVENTS];
+  batch.unread_events = made_events - std::min(made_events, events_read_);
   const bool has_news =
       batch.columns.event_count() > 0 || !batch.ended_flow_ids.empty() || !batch.drops.empty();
   if (has_news) {

@@ -19,9 +19,6 @@
 
 namespace audio_latency::probe {
 
-// Cause of events of flows for which the flow table had no more room.
-inline constexpr char kCauseFlowLimit[] = "flow_limit";
-
 // Gathers events and seals a batch every 100 ms, or earlier when it is full. Takes no lock and
 // looks up nothing but the flow for an event. Used by the reader's thread; statistics by any.
 class Batcher final : public EventSink {
@@ -77,6 +74,7 @@ class Batcher final : public EventSink {
   int64_t sealed_at_ns_;
   int64_t expired_at_ns_;
   uint64_t flow_limit_drops_ = 0;
+  uint64_t events_read_ = 0;
   CaptureCounters last_counters_ = {};
   std::atomic<uint64_t> flow_count_ = 0;
   std::atomic<uint64_t> flows_expired_ = 0;

@@ -1,6 +1,7 @@
 #include "probe/uplink/stream_session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "probe/clock/clock_reporter.h"
 #include "probe/clock/kernel_clock.h"
@@ -15,11 +16,13 @@ using SteadyClock = std::chrono::steady_clock;
 }  // namespace
 
 StreamSession::StreamSession(BatchQueue* queue, ClockExchange* clock_exchange,
-                             DatagramExchange* datagrams, const Clock& monotonic)
+                             DatagramExchange* datagrams, const Clock& monotonic,
+                             std::function<void(uint32_t threshold)> on_sampling)
     : queue_(queue),
       clock_exchange_(clock_exchange),
       datagrams_(datagrams),
-      monotonic_(monotonic) {}
+      monotonic_(monotonic),
+      on_sampling_(std::move(on_sampling)) {}
 
 void StreamSession::Cancel() {
   over_ = true;
@@ -46,6 +49,7 @@ grpc::Status StreamSession::Run(v1::ProbeService::Stub* stub, const v1::Hello& h
   // The reader ends when the stream is broken, cancelled, or ended by the correlator.
   reader.join();
   datagrams_->End();
+  queue_->EndStream();
   const grpc::Status status = stream->Finish();
   return was_silent ? grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
                                    "it accepts connections but does not answer")
@@ -69,7 +73,10 @@ void StreamSession::Read(Stream* stream, const std::function<void()>& on_welcome
     if (response.has_clock_response()) {
       clock_exchange_->OnResponse(response.clock_response(), received_ns);
     } else if (response.has_acknowledgement()) {
-      queue_->Acknowledge(response.acknowledgement().batch_number());
+      queue_->Acknowledge(response.acknowledgement().batch_number(),
+                          response.acknowledgement().credit_batches());
+    } else if (response.has_sampling()) {
+      on_sampling_(response.sampling().threshold());
     } else if (response.has_welcome() && !welcomed_) {
       OnWelcome(response.welcome());
       on_welcome();

@@ -23,9 +23,9 @@ namespace audio_latency::probe {
 // Run is called once, by the thread that writes; a second thread reads. Cancel from any thread.
 class StreamSession {
  public:
-  // All must outlive the session.
+  // All must outlive the session. `on_sampling` is called in the reading thread.
   StreamSession(BatchQueue* queue, ClockExchange* clock_exchange, DatagramExchange* datagrams,
-                const Clock& monotonic);
+                const Clock& monotonic, std::function<void(uint32_t threshold)> on_sampling);
   StreamSession(const StreamSession&) = delete;
   StreamSession& operator=(const StreamSession&) = delete;
 
@@ -48,6 +48,7 @@ class StreamSession {
   ClockExchange* const clock_exchange_;
   DatagramExchange* const datagrams_;
   const Clock& monotonic_;
+  const std::function<void(uint32_t)> on_sampling_;
   grpc::ClientContext context_;
   std::atomic<bool> welcomed_ = false;
   std::atomic<bool> over_ = false;

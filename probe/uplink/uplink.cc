@@ -123,7 +123,7 @@ class StreamUplink final : public Uplink {
     if (!WaitForChannel(channel)) {
       return {grpc::StatusCode::UNAVAILABLE, "no connection"};
     }
-    StreamSession session(queue_, clock_exchange_, datagrams_, monotonic_);
+    StreamSession session(queue_, clock_exchange_, datagrams_, monotonic_, options_.on_sampling);
     {
       const std::lock_guard lock(mutex_);
       if (stopping_) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,8 @@ struct UplinkOptions {
   std::chrono::milliseconds retry_after_refusal{30'000};
   // To connect, and to be welcomed.
   std::chrono::milliseconds patience{5'000};
+  // Called with what the correlator wants to be kept (bpf/sampling.h), by a thread of the uplink.
+  std::function<void(uint32_t threshold)> on_sampling = [](uint32_t) {};
   // Between two lines that say that the correlator is out of reach.
   std::chrono::milliseconds log_interval{30'000};
 };

@@ -31,12 +31,14 @@ std::unique_ptr<KernelCapture> Load(const capture_config& config, const std::set
 }
 
 void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
-                 size_t* event_count, const PacketForm& form) {
+                 size_t* event_count, const PacketForm& form, uint32_t sampling_threshold) {
   auto kernel = Load(config, {}, {},
                      {form.link_layer == CAPTURE_LINK_IP ? "capture_egress_ip" : "capture_egress"});
   std::vector<signature_event> expected;
   auto software = SoftwareCapture::Create(
       config, 1024, [&](const signature_event& event) { expected.push_back(event); });
+  kernel->SetSamplingThreshold(sampling_threshold);
+  software->SetSamplingThreshold(sampling_threshold);
   std::vector<signature_event> found;
   for (const Bytes& frame : frames) {
     INFO("frame of " << frame.size() << " bytes, ethertype " << int{frame[12]} << ","

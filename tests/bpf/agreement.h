@@ -29,9 +29,10 @@ std::unique_ptr<KernelCapture> Load(const capture_config& config,
                                     const std::set<std::string>& only = {"capture_ingress"});
 
 // Runs packets of `form` (an Ethernet frame or an IP packet, segmented or not) through both and
-// demands the same events and the same counts.
+// demands the same events and the same counts; of what the threshold keeps (bpf/sampling.h).
 void RequireSame(const capture_config& config, const std::vector<Bytes>& frames,
-                 size_t* event_count = nullptr, const PacketForm& form = {});
+                 size_t* event_count = nullptr, const PacketForm& form = {},
+                 uint32_t sampling_threshold = UINT32_MAX);
 
 }  // namespace audio_latency::testing
 

@@ -210,6 +210,23 @@ TEST_CASE("each algorithm is the same in the kernel and in user space") {
   }
 }
 
+TEST_CASE("under load kernel and user space keep the same signatures") {
+  std::mt19937 random(16);
+  const std::vector<Bytes> tcp = CutToFrames(Speech(60000, 16), random, 1400, {});
+  const Bytes audio = MuLaw(Speech(60000, 17));
+  std::vector<Bytes> rtp;
+  RtpOptions header;
+  for (size_t at = 0; at + 160 <= audio.size(); at += 160) {
+    header.ssrc = header.sequence % 2 == 0 ? 13 : 1;
+    header.sequence = static_cast<uint16_t>(at / 160);
+    rtp.push_back(UdpFrame(RtpPacket({audio.data() + at, 160}, header)));
+  }
+  for (const uint32_t threshold : {UINT32_MAX, UINT32_MAX >> 2, UINT32_MAX >> 10}) {
+    RequireSame(Config(), tcp, nullptr, {}, threshold);
+    RequireSame(Config(), rtp, nullptr, {}, threshold);
+  }
+}
+
 TEST_CASE("RTP: kernel and user space agree, with all that a header may hold") {
   const Bytes audio = MuLaw(Speech(200000, 6));
   std::vector<Bytes> frames;

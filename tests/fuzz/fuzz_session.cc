@@ -58,12 +58,13 @@ void Run(fuzz::Input input) {
     has_ended = true;
   };
 
+  const TellFlowControl tell = [](const FlowControl&) {};
   bool is_greeted = (input.Byte() & 1) != 0;
   if (is_greeted) {
     v1::StreamRequest hello;
     *hello.mutable_hello() = MakeHello("node-a", "1");
     ProbeSession::Replies replies;
-    FUZZ_CHECK(session.Take(hello, monotonic.NowNs(), end_stream, &replies).ok());
+    FUZZ_CHECK(session.Take(hello, monotonic.NowNs(), end_stream, tell, &replies).ok());
     FUZZ_CHECK(replies.welcome.has_value() && replies.welcome->has_datagram_clock());
   }
   uint64_t acknowledged = 0;
@@ -75,12 +76,13 @@ void Run(fuzz::Input input) {
       continue;
     }
     ProbeSession::Replies replies;
-    const absl::Status status = session.Take(request, monotonic.NowNs(), end_stream, &replies);
+    const absl::Status status =
+        session.Take(request, monotonic.NowNs(), end_stream, tell, &replies);
     is_greeted |= status.ok() && replies.welcome.has_value();
     FUZZ_CHECK(is_greeted || !status.ok());
-    if (replies.acknowledge.has_value() && !has_ended) {
-      FUZZ_CHECK(*replies.acknowledge >= acknowledged);
-      acknowledged = *replies.acknowledge;
+    if (replies.flow_control.has_value() && !has_ended) {
+      FUZZ_CHECK(replies.flow_control->acknowledged_batch_number >= acknowledged);
+      acknowledged = replies.flow_control->acknowledged_batch_number;
     }
     monotonic.Advance(kSecondNs / 100);
   }

@@ -132,25 +132,54 @@ absl::StatusOr<Pod*> Cluster::AddPod(Node* node, const std::string& name,
       Pod{name, namespace_name, workload, node->machine.name, std::move(network),
           fmt::format("10.244.{}.{}", node->number, number),
           fmt::format("fd00:244:{}::{:x}", node->number, number), HostInterfaceName(name)});
-  RETURN_IF_ERROR(node->machine.network.Configure(
+  RETURN_IF_ERROR(Plug(*node, *pod));
+  pods_.push_back(std::move(pod));
+  return pods_.back().get();
+}
+
+absl::Status Cluster::Plug(const Node& node, const Pod& pod) {
+  RETURN_IF_ERROR(node.machine.network.Configure(
       fmt::format("link add {0} type veth peer name eth0 netns {1}\n"
                   "addr add {2}/32 dev {0}\n"
                   "addr add {3}/64 dev {0} nodad\n"
                   "link set {0} up\n"
                   "route add {4}/32 dev {0} src {6}\n"
                   "route add {5}/128 dev {0}\n",
-                  pod->host_interface, pod->network.path(), kPodGateway, kPodGatewayIpv6,
-                  pod->address, pod->address_ipv6, node->machine.address)));
-  RETURN_IF_ERROR(pod->network.Configure(
+                  pod.host_interface, pod.network.path(), kPodGateway, kPodGatewayIpv6, pod.address,
+                  pod.address_ipv6, node.machine.address)));
+  return pod.network.Configure(
       fmt::format("addr add {0}/32 dev eth0\n"
                   "addr add {1}/128 dev eth0 nodad\n"
                   "link set eth0 up\n"
                   "route add {2} dev eth0 scope link\n"
                   "route add default via {2} dev eth0\n"
                   "route add ::/0 via {3} dev eth0\n",
-                  pod->address, pod->address_ipv6, kPodGateway, kPodGatewayIpv6)));
-  pods_.push_back(std::move(pod));
-  return pods_.back().get();
+                  pod.address, pod.address_ipv6, kPodGateway, kPodGatewayIpv6));
+}
+
+absl::StatusOr<const Node*> Cluster::NodeOf(const Pod& pod) const {
+  for (const auto& node : nodes_) {
+    if (node->machine.name == pod.node) {
+      return node.get();
+    }
+  }
+  return absl::NotFoundError(fmt::format("pod {} is on no node of this cluster", pod.name));
+}
+
+absl::Status Cluster::Unplug(const Pod& pod) const {
+  ASSIGN_OR_RETURN(const Node* const node, NodeOf(pod));
+  return node->machine.network.Configure(fmt::format("link del {}\n", pod.host_interface));
+}
+
+absl::Status Cluster::Plug(const Pod& pod) const {
+  ASSIGN_OR_RETURN(const Node* const node, NodeOf(pod));
+  return Plug(*node, pod);
+}
+
+absl::Status Cluster::SetLink(const Machine& machine, bool is_up) const {
+  // The bridge's port has the number of the machine's address.
+  const std::string number = machine.address.substr(machine.address.rfind('.') + 1);
+  return fabric_.Configure(fmt::format("link set port-{} {}\n", number, is_up ? "up" : "down"));
 }
 
 std::string Cluster::EndpointsYaml() const {

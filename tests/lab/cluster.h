@@ -54,6 +54,13 @@ class Cluster {
   absl::StatusOr<Pod*> AddPod(Node* node, const std::string& name, const std::string& workload,
                               const std::string& namespace_name);
 
+  // Takes the pod's interface away, at both ends; Plug brings a new one with the same addresses.
+  absl::Status Unplug(const Pod& pod) const;
+  absl::Status Plug(const Pod& pod) const;
+  // Between a machine (a node's too) and the fabric: nothing passes while it is down, and nobody is
+  // told.
+  absl::Status SetLink(const Machine& machine, bool is_up) const;
+
   const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }
   const std::vector<std::unique_ptr<Pod>>& pods() const { return pods_; }
 
@@ -63,6 +70,8 @@ class Cluster {
  private:
   explicit Cluster(NetworkNamespace fabric) : fabric_(std::move(fabric)) {}
 
+  static absl::Status Plug(const Node& node, const Pod& pod);
+  absl::StatusOr<const Node*> NodeOf(const Pod& pod) const;
   absl::StatusOr<Machine> ConnectMachine(const std::string& name);
   absl::Status RouteBetween(const Node& from, const Node& to);
 

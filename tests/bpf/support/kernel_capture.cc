@@ -128,6 +128,10 @@ class Loaded final : public KernelCapture {
     bpf_map_update_elem(bpf_map__fd(scratches), &zero, values.data(), BPF_ANY);
   }
 
+  void SetSamplingThreshold(uint32_t threshold) override {
+    skeleton_->data->sampling_threshold = threshold;
+  }
+
   void ForgetFlows() override {
     const int flows = bpf_map__fd(skeleton_->maps.flows);
     std::array<uint8_t, kKeyBytes> key = {};

@@ -44,6 +44,9 @@ class KernelCapture {
   virtual uint64_t Counter(capture_counter counter) const = 0;
   // As if packets had been interrupted on their way through the programs, on all CPUs; or no more.
   virtual void SetInterrupted(bool interrupted) = 0;
+
+  // What is kept (bpf/sampling.h), from now on.
+  virtual void SetSamplingThreshold(uint32_t threshold) = 0;
   // Forgets all flows.
   virtual void ForgetFlows() = 0;
   // Instructions that the verifier walked, by the program's name.

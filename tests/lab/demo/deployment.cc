@@ -45,17 +45,18 @@ absl::StatusOr<Deployment::Program> Deployment::Start(const std::string& name,
   return Program{name, options.log_path, std::move(process)};
 }
 
-absl::Status Deployment::StartCorrelator() {
+absl::Status Deployment::StartCorrelator(const std::map<std::string, std::string>& environment) {
   const std::string endpoints_path = log_folder_ + "/endpoints.yaml";
   std::ofstream(endpoints_path) << cluster_->EndpointsYaml();
   ProcessOptions options;
   options.arguments = {BuiltProgram("audio-latency-correlator")};
   options.network = &machine_->network;
-  options.environment = {{"GRPC_PORT", std::to_string(kCorrelatorGrpcPort)},
-                         {"METRICS_PORT", std::to_string(kMetricsPort)},
-                         // The lab's network is its own.
-                         {"TLS", "off"},
-                         {"ENDPOINTS_FILE", endpoints_path}};
+  options.environment = environment;
+  options.environment.insert({{"GRPC_PORT", std::to_string(kCorrelatorGrpcPort)},
+                              {"METRICS_PORT", std::to_string(kMetricsPort)},
+                              // The lab's network is its own.
+                              {"TLS", "off"},
+                              {"ENDPOINTS_FILE", endpoints_path}});
   ASSIGN_OR_RETURN(Program program, Start("correlator", std::move(options)));
   correlator_ = std::make_unique<Program>(std::move(program));
   if (stub_ == nullptr) {
@@ -81,6 +82,19 @@ absl::Status Deployment::StopCorrelator() {
         fmt::format("the correlator ended with status {}: {}", status, LastWords(log_path)));
   }
   return absl::OkStatus();
+}
+
+void Deployment::KillCorrelator() {
+  if (correlator_ != nullptr) {
+    correlator_->process.Signal(SIGKILL);
+    correlator_.reset();
+  }
+}
+
+void Deployment::SignalCorrelator(int number) const {
+  if (correlator_ != nullptr) {
+    correlator_->process.Signal(number);
+  }
 }
 
 absl::Status Deployment::StartProbes(const std::map<std::string, std::string>& environment) {

@@ -31,9 +31,12 @@ class Deployment {
   // Ends all programs.
   ~Deployment();
 
-  // Knows the pods that the cluster has now.
-  absl::Status StartCorrelator();
+  // Knows the pods that the cluster has now; `environment` goes before what it needs here.
+  absl::Status StartCorrelator(const std::map<std::string, std::string>& environment = {});
   absl::Status StopCorrelator();
+  // With SIGKILL.
+  void KillCorrelator();
+  void SignalCorrelator(int number) const;
   // On every node; `environment` goes before what a probe needs here.
   absl::Status StartProbes(const std::map<std::string, std::string>& environment);
   // With SIGKILL: they cannot clean up.

@@ -210,7 +210,8 @@ int Main(const DemoOptions& options) {
 int main(int argc, char** argv) {
   audio_latency::lab::DemoOptions options;
   CLI::App app("Real speech through pods on three nodes: the delay of every hop.", "lab-demo");
-  app.add_option("--seconds", options.seconds, "how long the calls last (DEMO_SECONDS of make demo)")
+  app.add_option("--seconds", options.seconds,
+                 "how long the calls last (DEMO_SECONDS of make demo)")
       ->check(CLI::Range(5, 86400))
       ->capture_default_str();
   app.add_option("--output", options.folder, "folder for answers and logs")->capture_default_str();

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <thread>
 
 #include "common/status/status_macros.h"
@@ -122,6 +123,16 @@ TEST_CASE("the port is free again after the server") {
   CHECK(StartsWith(Ask(port, "GET", "/healthz"), "HTTP/1.1 200 "));
   server->reset();
   CHECK(HttpServer::Start("127.0.0.1", port, Routes()).ok());
+}
+
+TEST_CASE("a server ends at once, not when it next looks") {
+  const auto begin = std::chrono::steady_clock::now();
+  for (const char* address : {"127.0.0.1", "0.0.0.0", "::", "127.0.0.1", "127.0.0.1", "0.0.0.0"}) {
+    const auto server = HttpServer::Start(address, 0, {});
+    REQUIRE(server.ok());
+  }
+  // Each would take 2 s.
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(6));
 }
 
 TEST_CASE("many ask at once") {

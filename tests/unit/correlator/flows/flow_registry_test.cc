@@ -55,6 +55,54 @@ class Fixture {
   std::unique_ptr<FlowRegistry> flows;
 };
 
+TEST_CASE("Endpoints without flows are forgotten after hours, and only these") {
+  Fixture fixture(10);
+  const auto table = [&](const std::string& name) {
+    for (const TableUse& use : fixture.flows->Tables()) {
+      if (use.table == name) {
+        return use;
+      }
+    }
+    return TableUse{};
+  };
+  const auto add = [&](const std::string& source, const std::string& destination) {
+    return *fixture.flows->Add(Flow(source, destination), 0);
+  };
+  const FlowId kept = add("10.0.0.1", "10.0.0.2");
+  const FlowId gone = add("10.0.0.1", "10.0.0.3");
+  const EndpointId gone_endpoint = fixture.flows->Record(gone).destination;
+  CHECK(table("endpoints").used == 3);
+  int64_t now_ns = kSecondNs;
+  fixture.flows->Remove(gone, now_ns);
+  now_ns += kFlowQuarantineNs;
+  fixture.flows->ReleaseRemoved(now_ns);
+  now_ns += kEndpointQuarantineNs - 1;
+  fixture.flows->ReleaseRemoved(now_ns);
+  CHECK(table("endpoints").used == 3);
+  fixture.flows->ReleaseRemoved(now_ns + 1);
+  CHECK(table("endpoints").used == 2);
+  CHECK(fixture.flows->EndpointOf(fixture.flows->Record(kept).destination).pod == "pod-2");
+  // Its number is free for another.
+  const FlowId next = add("10.0.0.1", "10.0.0.4");
+  CHECK(fixture.flows->Record(next).destination == gone_endpoint);
+  CHECK(fixture.flows->EndpointOf(gone_endpoint).pod == "pod-4");
+
+  // Days of pods that come and go leave nothing behind.
+  now_ns += kSecondNs;
+  for (int i = 0; i < 200'000; ++i) {
+    const FlowId flow =
+        add("10.0.0.1", "192." + std::to_string(i % 200) + "." + std::to_string(i / 200 % 250) +
+                            "." + std::to_string(i / 50'000));
+    fixture.flows->Remove(flow, now_ns);
+    now_ns += kFlowQuarantineNs;
+    fixture.flows->ReleaseRemoved(now_ns);
+  }
+  CHECK(table("endpoints").used < 200);
+  CHECK(table("endpoints").evictions == 0);
+  CHECK(table("flows").used == 2);
+  CHECK(table("flows").limit == 20);
+}
+
 TEST_CASE("One 5-tuple at several points is one conversation") {
   Fixture fixture;
   const FlowRecord a = fixture.Add(Flow("10.0.0.1", "10.0.0.2", 0));

@@ -82,9 +82,17 @@ class Client {
     return Write(request);
   }
   bool Read(v1::StreamResponse* response) { return stream_->Read(response); }
+  // The next response but for what follows every welcome: sampling, and credit.
   v1::StreamResponse MustRead() {
     v1::StreamResponse response;
-    REQUIRE(Read(&response));
+    do {
+      REQUIRE(Read(&response));
+      credit =
+          response.has_acknowledgement() ? response.acknowledgement().credit_batches() : credit;
+      sampling_threshold =
+          response.has_sampling() ? response.sampling().threshold() : sampling_threshold;
+    } while (response.has_sampling() ||
+             (response.has_acknowledgement() && response.acknowledgement().batch_number() == 0));
     return response;
   }
   void HalfClose() { stream_->WritesDone(); }
@@ -98,6 +106,10 @@ class Client {
     stream_ = nullptr;
     return status;
   }
+
+  // As told last.
+  uint32_t credit = 0;
+  uint32_t sampling_threshold = 0;
 
  private:
   std::unique_ptr<v1::ProbeService::Stub> stub_;
@@ -157,6 +169,37 @@ TEST_CASE("A probe is welcomed, its batches are acknowledged, its clock is answe
   client.HalfClose();
   CHECK(client.Finish().ok());
   CHECK(Eventually([&] { return !fixture.table.Nodes().at(0).connected; }));
+}
+
+TEST_CASE("A probe is told its credit and what to keep, at once and when they change") {
+  Fixture fixture;
+  Client client(fixture);
+  REQUIRE(client.SayHello("node-a", "1"));
+  CHECK(client.MustRead().has_welcome());
+  v1::EventBatch batch = MakeBatch(1, {7});
+  REQUIRE(client.Send(batch));
+  CHECK(client.MustRead().acknowledgement().batch_number() == 1);
+  CHECK(client.credit == NodeTable::kCreditBatches);
+  CHECK(client.sampling_threshold == kSamplingAll);
+  // No message of the probe's is needed for it.
+  fixture.table.SetFlowControl(kSamplingAll >> 3, false);
+  CHECK(client.MustRead().acknowledgement().batch_number() == 1);
+  CHECK(client.credit == 0);
+  CHECK(client.sampling_threshold == kSamplingAll >> 3);
+
+  // A probe that comes now is told the same.
+  Client next(fixture);
+  REQUIRE(next.SayHello("node-b", "1"));
+  CHECK(next.MustRead().has_welcome());
+  v1::StreamRequest clock;
+  clock.mutable_clock_request()->set_sequence(1);
+  REQUIRE(next.Write(clock));
+  CHECK(next.MustRead().has_clock_response());
+  fixture.table.SetFlowControl(kSamplingAll >> 3, true);
+  REQUIRE(next.Send(batch));
+  CHECK(next.MustRead().acknowledgement().batch_number() == 1);
+  CHECK(next.sampling_threshold == kSamplingAll >> 3);
+  CHECK(next.credit == NodeTable::kCreditBatches);
 }
 
 TEST_CASE("A probe that signs otherwise is refused by the parameter's name and both values") {

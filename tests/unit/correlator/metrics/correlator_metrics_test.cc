@@ -16,9 +16,17 @@ struct Correlator {
   FakePathReader paths;
   FakeNodeReader nodes;
   FakeMatchingReader matching;
+  FakeLoadReader load;
+  std::vector<TableUse> tables;
 
   std::string Page(size_t max_series = kDefaultMaxSeries) const {
-    return CorrelatorMetrics::Create(paths, nodes, matching, max_series)->Text();
+    return CorrelatorMetrics::Create({.paths = paths,
+                                      .nodes = nodes,
+                                      .matching = matching,
+                                      .load = load,
+                                      .tables = [this] { return tables; }},
+                                     max_series)
+        ->Text();
   }
 };
 
@@ -37,6 +45,30 @@ int CheckByPromtool(const std::string& page) {
 
 void Fill(Correlator* correlator) {
   FillThreeNodes(&correlator->paths, &correlator->nodes, &correlator->matching);
+}
+
+TEST_CASE("the load, what is sampled and how full every table is are told") {
+  Correlator correlator;
+  Fill(&correlator);
+  correlator.load.snapshot = {.sampling_share = 0.25,
+                              .gives_credit = false,
+                              .lowered = 2,
+                              .credit_withheld = 1,
+                              .events_per_second = 1000,
+                              .backlog = {.used_share = 0.5, .oldest_wait_ns = 2'000'000'000}};
+  correlator.tables = {{.table = "flows", .used = 3, .limit = 10, .evictions = 4}};
+  correlator.nodes.nodes[0].sampling_share = 0.5;
+  const std::string page = correlator.Page();
+  CHECK(Has(page, "audio_latency_sampling_share 0.25"));
+  CHECK(Has(page, "audio_latency_overloads_total 2"));
+  CHECK(Has(page, "audio_latency_credit 0"));
+  CHECK(Has(page, "audio_latency_credit_withheld_total 1"));
+  CHECK(Has(page, "audio_latency_events_per_second 1000"));
+  CHECK(Has(page, "audio_latency_oldest_wait_seconds 2"));
+  CHECK(Has(page, R"(audio_latency_node_sampling_share{node="node-a"} 0.5)"));
+  CHECK(Has(page, R"(audio_latency_table_used{table="flows"} 3)"));
+  CHECK(Has(page, R"(audio_latency_table_limit{table="flows"} 10)"));
+  CHECK(Has(page, R"(audio_latency_table_evictions_total{table="flows"} 4)"));
 }
 
 TEST_CASE("the page has the names that users know") {
@@ -62,7 +94,8 @@ TEST_CASE("the page has the names that users know") {
   CHECK(Has(page, "audio_signature_collisions_total 2"));
   CHECK(Has(page, R"(audio_processing_errors_total{error_type="malformed_batch"} 4)"));
   CHECK(Has(page, R"(audio_processing_errors_total{error_type="series_table_full"} 2)"));
-  CHECK(Has(page, R"(audio_processing_errors_total{error_type="matching_queue_full"} 0)"));
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="correlator_overloaded"} 0)"));
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="table_overwritten"} 0)"));
   CHECK(Has(page, R"(audio_latency_node_clock_error_bound_seconds{node="node-a"} 1.5e-06)"));
   CHECK(Has(page, R"(audio_latency_node_clock_offset_seconds{node="node-b"} -25)"));
   CHECK(Has(page, R"(audio_latency_node_clock_state{node="node-c",state="good"} 1)"));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "correlator/ingest/node_reader.h"
+#include "correlator/load/load_reader.h"
 #include "correlator/matching/matching_reader.h"
 #include "correlator/paths/path_reader.h"
 
@@ -104,16 +105,6 @@ class FakeNodeReader final : public NodeReader {
     return nodes;
   }
   std::vector<PodSignatures> Signatures() const override { return signatures; }
-  double LostShare(const std::vector<std::string>& asked) const override {
-    ++snapshots;
-    double kept = 1;
-    for (const NodeSnapshot& node : nodes) {
-      for (const std::string& name : asked) {
-        kept *= name == node.node ? 1 - node.lost_share : 1;
-      }
-    }
-    return 1 - kept;
-  }
   std::vector<std::pair<std::string, double>> Errors() const override { return errors; }
 };
 
@@ -122,6 +113,13 @@ class FakeMatchingReader final : public MatchingReader {
   MatchingCounters counters;
 
   MatchingCounters Counters() const override { return counters; }
+};
+
+class FakeLoadReader final : public LoadReader {
+ public:
+  LoadSnapshot snapshot;
+
+  LoadSnapshot Load() const override { return snapshot; }
 };
 
 // The path ingress > processor > egress over node-a, node-b and node-c, with its hops, and the

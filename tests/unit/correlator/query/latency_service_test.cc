@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/loss/causes.h"
 #include "tests/unit/correlator/query/test_server.h"
 
 namespace audio_latency::correlator {
@@ -32,6 +33,38 @@ grpc::Status Trace(TestServer* server, const std::string& signature, const std::
   request.set_signature(signature);
   request.set_path(path);
   return Call(server, &v1::LatencyService::Stub::TraceSignature, request, response);
+}
+
+TEST_CASE("every answer tells what share of its events was lost, and what share is sampled") {
+  TestServer server;
+  server.FillWithThreeNodes();
+  server.nodes.nodes[1].lost_share = 0.5;
+  server.load.snapshot.sampling_share = 0.25;
+  v1::ListPathsResponse paths;
+  REQUIRE(ListPaths(&server, {}, &paths).ok());
+  CHECK(paths.paths(0).lost_share() == Approx(1 - 0.99 * 0.5 * 0.99));
+  CHECK(paths.paths(0).sampling_share() == 0.25);
+  // Of its own nodes.
+  CHECK(paths.paths(0).hops(0).lost_share() == Approx(1 - 0.99 * 0.5));
+  CHECK(paths.paths(0).hops(1).lost_share() == Approx(0.5));
+  CHECK(paths.paths(0).hops(2).sampling_share() == 0.25);
+  v1::ListHopsResponse hops;
+  REQUIRE(Call(&server, &v1::LatencyService::Stub::ListHops, v1::ListHopsRequest(), &hops).ok());
+  CHECK(hops.hops(0).lost_share() == Approx(1 - 0.99 * 0.5));
+  CHECK(hops.hops(0).sampling_share() == 0.25);
+
+  // What the correlator itself lost is everybody's.
+  server.matching.counters.observations = 900;
+  server.matching.counters.queue_full = 100;
+  REQUIRE(ListPaths(&server, {}, &paths).ok());
+  CHECK(paths.paths(0).hops(1).lost_share() == Approx(1 - 0.5 * 0.9));
+  server.matching.counters.overwritten = 450;
+  REQUIRE(ListPaths(&server, {}, &paths).ok());
+  CHECK(paths.paths(0).hops(1).lost_share() == Approx(1 - 0.5 * 0.45));
+  server.paths.drops = {{"match_queue_full", 1000}};
+  server.matching.counters.matches = 4000;
+  REQUIRE(ListPaths(&server, {}, &paths).ok());
+  CHECK(paths.paths(0).hops(1).lost_share() == Approx(1 - 0.5 * 0.45 * 0.75));
 }
 
 TEST_CASE("paths come with their delays, hops and losses") {
@@ -149,7 +182,7 @@ TEST_CASE("every answer tells the clocks behind it, and those that keep somethin
   NodeSnapshot& last = server.nodes.nodes[2];
   last.clock_state = ClockState::kSynchronising;
   last.clock_waiting_events = 77;
-  last.drops.push_back({.cause = kClockUnsynchronised, .count = 5, .lost = true});
+  last.drops.push_back({.cause = kCauseClockUnsynchronised, .count = 5, .lost = true});
   REQUIRE(Call(&server, &v1::LatencyService::Stub::ListHops, through_first, &hops).ok());
   CHECK(names(hops) == "node-a good node-b good node-c synchronising ");
   CHECK(hops.clocks(2).waiting_events() == 77);

@@ -42,7 +42,9 @@ TestServer::TestServer(int max_watchers)
                                    .nodes = nodes,
                                    .flows = *flows_,
                                    .monotonic = monotonic,
-                                   .realtime = realtime},
+                                   .realtime = realtime,
+                                   .matching = &matching,
+                                   .load = &load},
                                   max_watchers)) {
   EnableHealthAndReflection();
   int port = 0;

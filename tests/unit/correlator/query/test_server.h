@@ -37,6 +37,7 @@ class TestServer {
   FakePathReader paths;
   FakeNodeReader nodes;
   FakeMatchingReader matching;
+  FakeLoadReader load;
   ManualClock monotonic{5'000'000'000};
   ManualClock realtime{1704110400'000'000'000};
 

@@ -25,6 +25,8 @@ TEST_CASE("every number has its sample") {
   snapshot.datagrams.unanswered = 2;
   snapshot.datagrams.works = true;
   snapshot.datagrams.last_round_trip_ns = 5'000;
+  snapshot.sampling_threshold = UINT32_MAX >> 2;
+  snapshot.queue.events_acknowledged = 30;
   const std::string page = RenderProbeMetrics(snapshot);
   CHECK_THAT(page, Contains("audio_latency_probe_packets_total 100\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_interfaces 2\n"));
@@ -34,6 +36,10 @@ TEST_CASE("every number has its sample") {
   CHECK_THAT(page, Contains("audio_latency_probe_dropped_total{cause=\"ring_full\"} 4\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_dropped_total{cause=\"flow_limit\"} 0\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_batches_resent_total 3\n"));
+  CHECK_THAT(page,
+             Contains("audio_latency_probe_dropped_total{cause=\"correlator_overloaded\"} 0\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_events_acknowledged_total 30\n"));
+  CHECK_THAT(page, Contains("audio_latency_probe_sampling_share 0.25\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_correlator_connected 1\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_clock_round_trip_seconds 0.00025\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_works 1\n"));
@@ -46,6 +52,33 @@ TEST_CASE("every number has its sample") {
                             "\"egress\",hidden_by=\"tcx program 7\"} 1\n"));
   CHECK_THAT(RenderHealth(snapshot).body,
              Contains("not seeing packets of eth0 (egress): hidden by tcx program 7\n"));
+}
+
+TEST_CASE("every table tells its use, its limit and what it gave up") {
+  ProbeSnapshot snapshot;
+  snapshot.max_flows = 1000;
+  snapshot.counters[CAPTURE_COUNTER_FLOW_STATES] = 1200;
+  snapshot.counters[CAPTURE_COUNTER_EVENTS] = 50;
+  snapshot.counters[CAPTURE_COUNTER_RING_FULL] = 4;
+  snapshot.reader.events_read = 40;
+  snapshot.reader.most_events = 300;
+  snapshot.batcher.flows = 7;
+  snapshot.queue.drops = {{"flow_limit", 5}};
+  snapshot.queue.buffered_bytes = 4096;
+  snapshot.queue.most_buffered_bytes = 65536;
+  snapshot.queue.batches_dropped = 2;
+  const std::string page = RenderProbeMetrics(snapshot);
+  const auto check = [&](const std::string& table, int used, int limit, int evictions) {
+    const std::string label = "{table=\"" + table + "\"} ";
+    CHECK_THAT(page, Contains("audio_latency_probe_table_used" + label + std::to_string(used)));
+    CHECK_THAT(page, Contains("audio_latency_probe_table_limit" + label + std::to_string(limit)));
+    CHECK_THAT(page, Contains("audio_latency_probe_table_evictions_total" + label +
+                              std::to_string(evictions)));
+  };
+  check("kernel_flows", 1000, 1000, 200);
+  check("kernel_ring_events", 10, 300, 4);
+  check("flows", 7, 1000, 5);
+  check("buffered_bytes", 4096, 65536, 2);
 }
 
 TEST_CASE("a round trip that was never measured is not shown as zero") {

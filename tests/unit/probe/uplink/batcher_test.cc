@@ -16,7 +16,9 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 class FixedCounters final : public CounterSource {
  public:
   CaptureCounters Read() const override { return counters; }
+  uint32_t SamplingThreshold() const override { return sampling_threshold; }
   CaptureCounters counters = {};
+  uint32_t sampling_threshold = UINT32_MAX;
 };
 
 class NoLogger final : public Logger {
@@ -34,6 +36,7 @@ class Bench {
   explicit Bench(const Batcher::Options& options = {})
       : batcher(options, {&directory, &counters, &queue, &clock, &logger}) {
     queue.BeginStream(0);
+    queue.Acknowledge(0, 100);
   }
 
   void Add(const std::vector<signature_event>& events) { batcher.OnEvents(events); }
@@ -87,6 +90,7 @@ TEST_CASE("events come out as they went in, in time order, each with its flow") 
   unsigned_rtp.flags = 0;
   bench.Add({tcp, rtp, unsigned_rtp});
   bench.counters.counters[CAPTURE_COUNTER_EVENTS] = 5;
+  bench.counters.sampling_threshold = 77;
   bench.batcher.Flush();
 
   const auto batch = bench.queue.Next();
@@ -94,7 +98,8 @@ TEST_CASE("events come out as they went in, in time order, each with its flow") 
   REQUIRE(batch->flows.size() == 2);
   CHECK(batch->message.columns().flow_ids(0) == batch->flows[0]->id());
   CHECK(batch->message.columns().flow_ids(1) == batch->flows[1]->id());
-  CHECK(batch->message.made_events_total() == 5);
+  CHECK(batch->message.pending_events() == 2);
+  CHECK(batch->message.sampling_threshold() == 77);
   const std::vector<wire::WireEvent> events = Bench::Decode(*batch);
   REQUIRE(events.size() == 3);
   CHECK(events[0].signature == 22);
@@ -187,7 +192,7 @@ TEST_CASE("events beyond the flow limit are counted, silent flows end") {
   CHECK(bench.batcher.statistics().flows_expired == 1);
   // Carried by a batch, told after that is taken.
   REQUIRE(bench.queue.Next() != nullptr);
-  bench.queue.Acknowledge(2);
+  bench.queue.Acknowledge(2, 100);
   CHECK(bench.queue.Next()->message.ended_flow_ids(0) == 1);
   CHECK(bench.logger.lines == 0);
 }

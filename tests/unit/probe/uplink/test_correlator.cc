@@ -81,6 +81,15 @@ grpc::Status TestCorrelator::Stream(grpc::ServerContext* context, ServerStream* 
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   stream->Write(welcome);
+  v1::StreamResponse credit;
+  credit.mutable_acknowledgement()->set_batch_number(welcome.welcome().acknowledged_batch_number());
+  credit.mutable_acknowledgement()->set_credit_batches(behaviour_.credit_batches);
+  stream->Write(credit);
+  if (behaviour_.sampling_threshold != 0) {
+    v1::StreamResponse sampling;
+    sampling.mutable_sampling()->set_threshold(behaviour_.sampling_threshold);
+    stream->Write(sampling);
+  }
   return Serve(context, stream, break_after);
 }
 
@@ -113,6 +122,7 @@ grpc::Status TestCorrelator::Serve(grpc::ServerContext* context, ServerStream* s
     }
     if (batches % behaviour_.acknowledge_every == 0) {
       response.mutable_acknowledgement()->set_batch_number(request.event_batch().batch_number());
+      response.mutable_acknowledgement()->set_credit_batches(behaviour_.credit_batches);
       stream->Write(response);
     }
   }

@@ -27,6 +27,10 @@ class TestCorrelator final : public v1::ProbeService::Service {
     std::vector<int> break_after_batches;
     // Acknowledges every n-th batch only.
     int acknowledge_every = 1;
+    // How many batches may be on the way.
+    uint32_t credit_batches = 1000;
+    // What is to be kept; 0: not told.
+    uint32_t sampling_threshold = 0;
     // Answers Hello by ending the stream with this.
     std::string refusal;
     // Never answers Hello.

@@ -1,5 +1,6 @@
 #include "probe/uplink/uplink.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <mutex>
@@ -21,6 +22,7 @@ using Seen = TestCorrelator::Seen;
 class NoCounters final : public CounterSource {
  public:
   CaptureCounters Read() const override { return {}; }
+  uint32_t SamplingThreshold() const override { return UINT32_MAX; }
 };
 
 // Keeps the lines.
@@ -66,6 +68,7 @@ class Bench {
     options.longest_retry = std::chrono::milliseconds(100);
     options.retry_after_refusal = std::chrono::milliseconds(100);
     options.patience = std::chrono::milliseconds(1'000);
+    options.on_sampling = [this](uint32_t threshold) { sampling_threshold = threshold; };
     return Uplink::Start(options, &queue, &clock_exchange, datagrams.get(), monotonic, &logger);
   }
 
@@ -88,6 +91,7 @@ class Bench {
   std::unique_ptr<DatagramExchange> datagrams =
       DatagramExchange::Create({.realtime = realtime, .monotonic = monotonic, .logger = &logger});
   Batcher batcher;
+  std::atomic<uint32_t> sampling_threshold = 0;
 };
 
 template <typename Condition>
@@ -99,6 +103,27 @@ bool Eventually(const Condition& condition) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return false;
+}
+
+TEST_CASE("credit is kept to, and what is to be kept is handed on") {
+  TestCorrelator::Behaviour behaviour;
+  behaviour.credit_batches = 3;
+  behaviour.acknowledge_every = 1000;
+  behaviour.sampling_threshold = 12345;
+  TestCorrelator correlator(behaviour);
+  Bench bench;
+  for (uint64_t i = 1; i <= 10; ++i) {
+    bench.PushBatch(i);
+  }
+  const auto uplink = bench.Start(correlator.address());
+  REQUIRE(correlator.WaitFor([](const Seen& seen) { return seen.batches.size() >= 3; }));
+  CHECK(Eventually([&] { return bench.sampling_threshold == 12345; }));
+  // Clock exchanges go on meanwhile.
+  const size_t requests = correlator.seen().clock_requests.size();
+  REQUIRE(correlator.WaitFor(
+      [&](const Seen& seen) { return seen.clock_requests.size() >= requests + 3; }));
+  CHECK(correlator.seen().batches.size() == 3);
+  CHECK(bench.queue.statistics().buffered_batches == 10);
 }
 
 TEST_CASE("all batches arrive through broken streams, with their definitions") {

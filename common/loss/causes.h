@@ -1,0 +1,34 @@
+// Why an event was lost, named the same in the metrics, logs and answers of both programs. The
+// causes of the capture programs are in bpf/capture_abi.h.
+
+#ifndef COMMON_LOSS_CAUSES_H_
+#define COMMON_LOSS_CAUSES_H_
+
+namespace audio_latency {
+
+// At the probe.
+// No room in the flow table (MAX_FLOWS).
+inline constexpr char kCauseFlowLimit[] = "flow_limit";
+// The correlator was out of reach, or the way to it too slow, for longer than the buffer lasts.
+inline constexpr char kCauseProbeBufferFull[] = "probe_buffer_full";
+
+// At the probe, for the correlator gave no credit, or at the correlator, for a queue was full.
+inline constexpr char kCauseCorrelatorOverloaded[] = "correlator_overloaded";
+
+// At the correlator.
+// The probe ended without saying so, and what it had made and not sent went with it.
+inline constexpr char kCauseProbeDied[] = "probe_died";
+// No room in the flow table (MAX_FLOWS).
+inline constexpr char kCauseCorrelatorFlowLimit[] = "correlator_flow_limit";
+// The batch named a flow that is not defined, or could not be read.
+inline constexpr char kCauseUnknownFlow[] = "unknown_flow";
+inline constexpr char kCauseMalformedBatch[] = "malformed_batch";
+// The node's clock did not become good in time, or the event's time is none of it.
+inline constexpr char kCauseClockUnsynchronised[] = "clock_unsynchronised";
+inline constexpr char kCauseTimeOutOfRange[] = "time_out_of_range";
+// Overwritten in the matching table before it was decided (MATCH_TABLE_EVENTS).
+inline constexpr char kCauseTableOverwritten[] = "table_overwritten";
+
+}  // namespace audio_latency
+
+#endif  // COMMON_LOSS_CAUSES_H_

@@ -1,0 +1,117 @@
+// What readers see of the nodes.
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bpf/capture_abi.h"
+#include "common/loss/causes.h"
+#include "correlator/ingest/node_state.h"
+#include "correlator/ingest/node_table.h"
+
+namespace audio_latency::correlator {
+namespace {
+
+// Without an exchange over UDP for this long, the clock is measured on the stream.
+constexpr int64_t kDatagramsNs = 5'000'000'000;
+
+constexpr const char* kErrorNames[] = {
+#define INGEST_ERROR_NAME(constant, name) name,
+    INGEST_ERRORS(INGEST_ERROR_NAME)
+#undef INGEST_ERROR_NAME
+};
+
+// Causes that the probe's kernel part counts without an event being lost. Others are losses.
+bool IsHarmless(const std::string& cause) {
+  static const auto* const kHarmless = new std::vector<std::string>{
+#define CAPTURE_COUNTER_HARMLESS(constant, name, lost) (lost) ? "" : name,
+      CAPTURE_COUNTERS(CAPTURE_COUNTER_HARMLESS)
+#undef CAPTURE_COUNTER_HARMLESS
+  };
+  return std::find(kHarmless->begin(), kHarmless->end(), cause) != kHarmless->end();
+}
+
+}  // namespace
+
+void NodeTable::CountError(IngestError error, uint64_t count) {
+  errors_[static_cast<size_t>(error)].fetch_add(count, std::memory_order_relaxed);
+}
+
+NodeSnapshot NodeTable::Snapshot(const Node& node_const) const {
+  const Node& node = node_const;
+  const ClockStatus clock = sink_.StatusOf(node.id);
+  NodeSnapshot snapshot;
+  snapshot.node = node.name;
+  snapshot.instance = node.instance;
+  snapshot.version = node.version;
+  snapshot.connected = node.stream != 0;
+  snapshot.last_seen_unix_ns = node.last_seen_ns;
+  snapshot.clock_state = clock.state;
+  snapshot.clock_offset_seconds = static_cast<double>(clock.offset_ns) * 1e-9;
+  snapshot.clock_error_bound_seconds = static_cast<double>(clock.error_bound_ns) * 1e-9;
+  snapshot.clock_source = node.last_datagram_ns.has_value() &&
+                                  monotonic_clock_.NowNs() - *node.last_datagram_ns < kDatagramsNs
+                              ? ClockSource::kDatagrams
+                              : ClockSource::kStream;
+  snapshot.kernel_clock = node.kernel_clock;
+  snapshot.clock_drift_ppm = clock.drift * 1e6;
+  snapshot.clock_waiting_events = static_cast<double>(clock.waiting_events);
+  snapshot.events = static_cast<double>(node.events);
+  snapshot.flows = static_cast<double>(node.flows.size());
+  std::map<std::string, uint64_t> drops = node.drops;
+  if (clock.unsynchronised_events > 0) {
+    drops[kCauseClockUnsynchronised] += clock.unsynchronised_events;
+  }
+  if (clock.out_of_range_events > 0) {
+    drops[kCauseTimeOutOfRange] += clock.out_of_range_events;
+  }
+  double lost = 0;
+  for (const auto& [cause, count] : drops) {
+    const bool is_lost = !IsHarmless(cause);
+    snapshot.drops.push_back(
+        {.cause = cause, .count = static_cast<double>(count), .lost = is_lost});
+    lost += is_lost ? static_cast<double>(count) : 0;
+  }
+  snapshot.sampling_share = SamplingShare(node.sampling_threshold);
+  snapshot.lost_share = lost == 0 ? 0 : lost / (snapshot.events + lost);
+  return snapshot;
+}
+
+std::vector<NodeSnapshot> NodeTable::Nodes() const {
+  std::vector<NodeSnapshot> snapshots;
+  for (const std::shared_ptr<Node>& node : AllNodes()) {
+    const std::scoped_lock lock(node->mutex);
+    snapshots.push_back(Snapshot(*node));
+  }
+  return snapshots;
+}
+
+std::vector<PodSignatures> NodeTable::Signatures() const {
+  std::map<std::string, double> sums;
+  for (const std::shared_ptr<Node>& node : AllNodes()) {
+    const std::scoped_lock lock(node->mutex);
+    for (const auto& [pod, count] : node->signatures) {
+      sums[pod] += static_cast<double>(count);
+    }
+  }
+  std::vector<PodSignatures> signatures;
+  signatures.reserve(sums.size());
+  for (const auto& [pod, count] : sums) {
+    signatures.push_back({.pod = pod, .count = count});
+  }
+  return signatures;
+}
+
+std::vector<std::pair<std::string, double>> NodeTable::Errors() const {
+  std::vector<std::pair<std::string, double>> errors;
+  for (size_t i = 0; i < errors_.size(); ++i) {
+    errors.emplace_back(kErrorNames[i],
+                        static_cast<double>(errors_[i].load(std::memory_order_relaxed)));
+  }
+  return errors;
+}
+
+}  // namespace audio_latency::correlator

@@ -1,0 +1,47 @@
+#include "correlator/query/loss.h"
+
+#include <algorithm>
+
+namespace audio_latency::correlator {
+namespace {
+
+double KeptShare(double taken, double lost) { return lost == 0 ? 1 : taken / (taken + lost); }
+
+}  // namespace
+
+Losses::Losses(const std::vector<NodeSnapshot>& nodes, const PathReader& paths,
+               const MatchingReader* matching, const LoadReader* load) {
+  for (const NodeSnapshot& node : nodes) {
+    nodes_.emplace_back(node.node, node.lost_share);
+  }
+  if (load != nullptr) {
+    sampling_share_ = load->Load().sampling_share;
+  }
+  if (matching == nullptr) {
+    return;
+  }
+  const MatchingCounters counters = matching->Counters();
+  // What is overwritten was taken before.
+  const auto observations = static_cast<double>(counters.observations);
+  const double overwritten = std::min(observations, static_cast<double>(counters.overwritten));
+  correlator_kept_ =
+      KeptShare(observations - overwritten, overwritten + static_cast<double>(counters.queue_full));
+  for (const auto& [cause, count] : paths.Drops()) {
+    if (cause == "match_queue_full") {
+      correlator_kept_ *=
+          KeptShare(std::max(0.0, static_cast<double>(counters.matches) - count), count);
+    }
+  }
+}
+
+double Losses::Share(const std::vector<std::string>& nodes) const {
+  double kept = correlator_kept_;
+  for (const auto& [name, lost_share] : nodes_) {
+    if (nodes.empty() || std::binary_search(nodes.begin(), nodes.end(), name)) {
+      kept *= 1 - lost_share;
+    }
+  }
+  return 1 - kept;
+}
+
+}  // namespace audio_latency::correlator

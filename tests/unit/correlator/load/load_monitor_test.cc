@@ -1,0 +1,118 @@
+// The real monitor over a real matching stage whose sink is slow.
+
+#include "correlator/load/load_monitor.h"
+
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "correlator/matching/matching_stage.h"
+#include "nlohmann/json.hpp"
+
+namespace audio_latency::correlator {
+namespace {
+
+class ListLogger final : public Logger {
+ public:
+  bool IsOn(LogLevel) const override { return true; }
+  void Log(LogLevel, std::string_view event_type, std::string_view,
+           const nlohmann::json&) override {
+    const std::scoped_lock lock(mutex_);
+    types_.emplace_back(event_type);
+  }
+  bool Has(const std::string& type) const {
+    const std::scoped_lock lock(mutex_);
+    return std::find(types_.begin(), types_.end(), type) != types_.end();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> types_;
+};
+
+// Takes its time for every block.
+class SlowSink final : public MatchSink {
+ public:
+  void Take(std::vector<Match>) override { std::this_thread::sleep_for(delay.load()); }
+  std::atomic<std::chrono::milliseconds> delay{std::chrono::milliseconds(0)};
+};
+
+bool Eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 3000; ++i) {
+    if (condition()) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+TEST_CASE("a slow sink lowers what is asked for, and that is raised when it is quick again") {
+  const MonotonicClock clock;
+  const std::unique_ptr<EndpointDirectory> directory = MakeEmptyDirectory();
+  const std::unique_ptr<FlowRegistry> flows = FlowRegistry::Create(*directory, 10);
+  std::vector<FlowId> ids;
+  for (NodeId node = 0; node < 2; ++node) {
+    FlowDescription flow;
+    flow.node = node;
+    flow.direction = node == 0 ? Direction::kEgress : Direction::kIngress;
+    flow.source = *IpAddress::Parse("10.0.0.1");
+    flow.destination = *IpAddress::Parse("10.0.0.2");
+    flow.transport = 6;
+    ids.push_back(*flows->Add(flow, 0));
+  }
+  SlowSink sink;
+  MatchingStageOptions options;
+  options.matcher.table_events = 1u << 16;
+  options.matcher.hold_ns = 100'000'000;
+  const std::unique_ptr<MatchingStage> matching =
+      MatchingStage::Start(*flows, clock, sink, options);
+
+  // Audio that passes both nodes, until the end of the test.
+  std::atomic<uint64_t> events = 0;
+  std::jthread feeder([&](const std::stop_token& stop) {
+    for (uint64_t signature = 1; !stop.stop_requested(); ++signature) {
+      const int64_t now_ns = clock.NowNs();
+      matching->Take(std::vector<Observation>{
+          {.signature = signature * 0x9E3779B97F4A7C15, .time_ns = now_ns, .flow = ids[0]},
+          {.signature = signature * 0x9E3779B97F4A7C15, .time_ns = now_ns, .flow = ids[1]}});
+      events += 2;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+
+  ListLogger logger;
+  std::atomic<uint32_t> told = kSamplingAll;
+  LoadControlOptions load_options;
+  load_options.step_spacing_ns = 100'000'000;
+  load_options.patience_ns = 300'000'000;
+  load_options.calm_wait_ns = 400'000'000;
+  load_options.overloaded_wait_ns = 600'000'000;
+  const std::unique_ptr<LoadMonitor> monitor = LoadMonitor::Start(
+      load_options,
+      {.backlog = [&] { return matching->CurrentBacklog(); },
+       .events = [&] { return events.load(); },
+       .tell = [&](const LoadDecision& decision) { told = decision.sampling_threshold; }},
+      &clock, &logger);
+
+  sink.delay = std::chrono::milliseconds(1500);
+  CHECK(Eventually([&] { return told < kSamplingAll; }));
+  CHECK(Eventually([&] { return logger.Has("correlator_overloaded"); }));
+  CHECK(monitor->Load().sampling_share < 1);
+  CHECK(monitor->Load().lowered > 0);
+
+  sink.delay = std::chrono::milliseconds(0);
+  CHECK(Eventually([&] { return told == kSamplingAll; }));
+  CHECK(Eventually([&] { return logger.Has("correlator_relieved"); }));
+  CHECK(Eventually([&] { return monitor->Load().sampling_share == 1; }));
+}
+
+}  // namespace
+}  // namespace audio_latency::correlator
