@@ -135,7 +135,9 @@ class LabCorrelator {
     if (ways.has_value()) {
       entrance.relay = DelayRelay::Open(*ways);
     }
-    const auto count_error = [this](correlator::IngestError error) { nodes_.CountError(error); };
+    const auto count_error = [this](correlator::IngestError error, uint64_t count = 1) {
+      nodes_.CountError(error, count);
+    };
     const correlator::ClockSessions::Options options{
         .port = entrance.relay == nullptr ? udp_port : entrance.relay->udp_port()};
     entrance.sessions =
