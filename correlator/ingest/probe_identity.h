@@ -21,9 +21,9 @@ struct ProbeIdentity {
   bool is_shared = false;
 };
 
-// PERMISSION_DENIED, naming both, unless a DNS name of the certificate is `node` (cases do not
-// count, RFC 4343, and there are no wildcards) or a URI of it is kNodeUriPrefix and `node`. Without
-// a certificate every node is allowed.
+// PERMISSION_DENIED, naming both, unless a DNS name of the certificate is `node` (with its case,
+// and there are no wildcards) or a URI of it is kNodeUriPrefix and `node`. Without a certificate
+// every node is allowed.
 absl::Status CheckMayReportAs(const ProbeIdentity& identity, const std::string& node);
 
 }  // namespace audio_latency::correlator

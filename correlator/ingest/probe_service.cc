@@ -90,7 +90,7 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
     ProbeIdentity identity{.certificate = CertificateOf(context->auth_context().get()),
                            .is_shared = service->options.one_certificate_for_all_probes};
     if (identity.certificate.has_value()) {
-      certificate_end_unix_ns_ = identity.certificate->not_after_unix_s * kNsPerSecond;
+      certificate_end_unix_s_ = identity.certificate->not_after_unix_s;
     }
     session_ = std::make_unique<ProbeSession>(&service->nodes, &service->options.signature,
                                               service->options.clock_sessions, std::move(identity));
@@ -134,8 +134,10 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
       End(absl::OkStatus());
       return;
     }
-    if (certificate_end_unix_ns_.has_value() &&
-        service_.realtime.NowNs() > *certificate_end_unix_ns_) {
+    // In seconds: an end that stands for "none" (the year 9999, RFC 5280) is too far for
+    // nanoseconds.
+    if (certificate_end_unix_s_.has_value() &&
+        service_.realtime.NowNs() / kNsPerSecond > *certificate_end_unix_s_) {
       service_.nodes.CountError(IngestError::kCertificateEnded);
       End(absl::UnauthenticatedError("the probe's certificate has expired; renew it"));
       return;
@@ -248,7 +250,7 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   grpc::Alarm hello_alarm_;
   // The reads'.
   grpc::Alarm pause_alarm_;
-  std::optional<int64_t> certificate_end_unix_ns_;
+  std::optional<int64_t> certificate_end_unix_s_;
   std::unique_ptr<ProbeSession> session_;
   v1::StreamRequest request_;
   RateBudget byte_budget_{kMaxBytesPerSecond};

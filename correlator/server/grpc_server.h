@@ -37,6 +37,10 @@ struct GrpcServerOptions {
   std::chrono::milliseconds handshake_patience{10'000};
   // So is one without a call.
   std::chrono::milliseconds idle_patience{60'000};
+  // A connection is asked this often whether the other side is still there, and closed when no
+  // answer comes for so long: a node that lost its power or its network says no goodbye.
+  std::chrono::milliseconds keepalive_interval{20'000};
+  std::chrono::milliseconds keepalive_patience{10'000};
   // Between two looks at the certificate and token files.
   std::chrono::milliseconds reload_interval = FileWatcher::kInterval;
 };

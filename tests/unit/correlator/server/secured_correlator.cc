@@ -59,6 +59,8 @@ SecuredCorrelator::SecuredCorrelator(const Options& options) {
   server_options.max_message_bytes = kTransportMaxMessageBytes;
   server_options.reload_interval = kReloadInterval;
   server_options.handshake_patience = options.handshake_patience;
+  server_options.keepalive_interval = options.keepalive_interval;
+  server_options.keepalive_patience = options.keepalive_patience;
   if (options.with_tls) {
     WriteServerFiles(authority.Issue({.common_name = "correlator",
                                       .alternative_names = "DNS:correlator,IP:127.0.0.1"}),

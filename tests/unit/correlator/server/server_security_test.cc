@@ -22,7 +22,9 @@ using grpc::StatusCode;
 // Connections that say nothing.
 class IdleConnections {
  public:
-  IdleConnections(const SecuredCorrelator& correlator, int count) {
+  // Each sends `greeting` first.
+  IdleConnections(const SecuredCorrelator& correlator, int count,
+                  const std::string& greeting = "") {
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_port = htons(correlator.server->port());
@@ -32,6 +34,8 @@ class IdleConnections {
       REQUIRE(fd >= 0);
       fds_.push_back(fd);
       REQUIRE(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+      REQUIRE(send(fd, greeting.data(), greeting.size(), MSG_NOSIGNAL) ==
+              static_cast<ssize_t>(greeting.size()));
     }
   }
   ~IdleConnections() {
@@ -86,7 +90,7 @@ TEST_CASE("a probe reports only as the node that its certificate names") {
   SecuredCorrelator correlator;
   const IssuedCertificate a = correlator.authority.Issue(
       {.common_name = "node-c",
-       .alternative_names = "DNS:Node-A,URI:audio-latency://node/node_d,DNS:*.wild"});
+       .alternative_names = "DNS:node-a,URI:audio-latency://node/node_d,DNS:*.wild"});
   const auto credentials = correlator.Credentials(&a);
   CHECK(correlator.Hello(credentials, "node-a").ok());
   CHECK(correlator.Hello(credentials, "node_d").ok());
@@ -94,9 +98,14 @@ TEST_CASE("a probe reports only as the node that its certificate names") {
   for (const char* node : {"node-b", "node-c", "x.wild", "node-", "node-aa"}) {
     const grpc::Status status = correlator.Hello(credentials, node);
     CHECK(status.error_code() == StatusCode::PERMISSION_DENIED);
-    CHECK_THAT(status.error_message(), Contains(node) && Contains("Node-A"));
+    CHECK_THAT(status.error_message(), Contains(node) && Contains("node-a"));
   }
   CHECK(correlator.IngestErrors("wrong_node") == 5);
+  const grpc::Status other_case = correlator.Hello(credentials, "Node-A");
+  CHECK(other_case.error_code() == StatusCode::PERMISSION_DENIED);
+  CHECK_THAT(other_case.error_message(),
+             Contains("Node-A") && Contains("names node-a, whose case"));
+  CHECK(correlator.IngestErrors("wrong_node") == 6);
   CHECK(
       Eventually([&] { return correlator.log.text().find("probe_refused") != std::string::npos; }));
   const IssuedCertificate nameless = correlator.authority.Issue({.common_name = "node-a"});
@@ -154,6 +163,19 @@ TEST_CASE("a stream ends with its certificate") {
   GoodProbe probe(correlator, correlator.Credentials(&brief), "node-a");
   CHECK(Eventually([&] { return !probe.SendBatch(); }));
   CHECK(correlator.IngestErrors("certificate_ended") == 1);
+}
+
+TEST_CASE("a certificate without a well-defined end (99991231235959Z, RFC 5280) does not end") {
+  SecuredCorrelator correlator;
+  constexpr int64_t kEndUnixS = 253'402'300'799;
+  const int64_t now_unix_s = correlator.realtime.NowNs() / 1'000'000'000;
+  const IssuedCertificate endless =
+      correlator.authority.Issue({.common_name = "node-a",
+                                  .alternative_names = "DNS:node-a",
+                                  .ends_s = static_cast<long>(kEndUnixS - now_unix_s) - 1});
+  GoodProbe probe(correlator, correlator.Credentials(&endless), "node-a");
+  CHECK(probe.SendBatch());
+  CHECK(correlator.IngestErrors("certificate_ended") == 0);
 }
 
 TEST_CASE("questions need a token where there are tokens, and tokens rotate") {
@@ -251,6 +273,20 @@ TEST_CASE("the limit of all connections holds, and room comes back") {
     CHECK(probe.SendBatch());
   }
   CHECK(Eventually([&] { return correlator.Ask(correlator.Credentials(&good)).ok(); }));
+}
+
+TEST_CASE("a peer that answers no pings any more is closed; a quiet good probe is not") {
+  SecuredCorrelator correlator({.with_tls = false,
+                                .keepalive_interval = std::chrono::milliseconds(300),
+                                .keepalive_patience = std::chrono::milliseconds(2'000)});
+  GoodProbe probe(correlator, grpc::InsecureChannelCredentials(), "node-a");
+  // HTTP/2's preface and empty settings (RFC 9113, 3.4), and nothing after them, as of a node that
+  // lost its power.
+  const IdleConnections dead(
+      correlator, 3, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\x04\0\0\0\0\0", 9));
+  CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 4; }));
+  CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 1; }));
+  CHECK(probe.SendBatch());
 }
 
 TEST_CASE("a stream without Hello is ended and counted") {
