@@ -170,7 +170,9 @@ absl::Status CheckHandshake(const std::string& server, const std::string& server
                                  : ExplainVerification(*ssl, server, server_name, verified);
   }
   return absl::UnauthenticatedError(fmt::format(
-      "{} answers, but not in TLS ({}); is it a correlator with certificates?", server,
+      "{} answers, but not in TLS ({}); either it is no correlator with certificates, or its "
+      "connection limit is reached (MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS)",
+      server,
       error == 0 ? "it closed the connection or said nothing" : ERR_reason_error_string(error)));
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/config/config.h"
 #include "common/status/status_macros.h"
+#include "fmt/format.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -13,6 +14,11 @@ constexpr int64_t kMaxThreads = 256;
 // Each matcher learns which flows carry the same audio from its own share of the signatures alone:
 // the more matchers, the less each sees of a flow pair and the more ambiguous audio stays so.
 constexpr uint32_t kMostDefaultThreads = 4;
+
+// One that a probe has, and one that it opens anew before the correlator knows the other to be
+// dead.
+constexpr uint32_t kConnectionsPerProbe = 2;
+constexpr uint32_t kOtherConnections = 256;
 
 // As the parser fills them in.
 struct Numbers {
@@ -27,8 +33,8 @@ struct Numbers {
   int64_t max_flows_per_probe = 20'000;
   int64_t max_probes = 1000;
   int64_t max_events_per_second = 1'000'000;
-  int64_t max_connections = 4096;
-  int64_t max_connections_per_address = 256;
+  int64_t max_connections = 0;
+  int64_t max_connections_per_address = 0;
   int64_t max_series = 2000;
   int64_t sample_above_events_per_second = 0;
 };
@@ -43,9 +49,11 @@ void DeclareSecurity(ConfigParser* parser, CorrelatorConfig* config, Numbers* nu
   parser->AddString("TOKEN_FILE",
                     "file of bearer tokens, one a line, of which questions need one; empty: none",
                     &config->token_file);
-  parser->AddInteger("MAX_CONNECTIONS", "connections that may be open at once", 1, 1'000'000,
-                     &numbers->max_connections);
-  parser->AddInteger("MAX_CONNECTIONS_PER_ADDRESS", "of which from one address", 1, 1'000'000,
+  parser->AddInteger("MAX_CONNECTIONS",
+                     "connections that may be open at once; 0: two a probe of MAX_PROBES, and 256",
+                     0, 1'000'000, &numbers->max_connections);
+  parser->AddInteger("MAX_CONNECTIONS_PER_ADDRESS",
+                     "of which from one address (of IPv6, from one /64); 0: all", 0, 1'000'000,
                      &numbers->max_connections_per_address);
   parser->AddInteger("MAX_EVENTS_PER_SECOND",
                      "events a second that are taken of one probe; four seconds of them at once", 1,
@@ -105,9 +113,15 @@ void Take(const Numbers& numbers, uint32_t cores, CorrelatorConfig* config) {
   config->max_flows_per_probe = static_cast<uint32_t>(numbers.max_flows_per_probe);
   config->max_probes = static_cast<uint32_t>(numbers.max_probes);
   config->max_events_per_second = static_cast<uint32_t>(numbers.max_events_per_second);
-  config->connections.max_connections = static_cast<uint32_t>(numbers.max_connections);
-  config->connections.max_connections_per_address =
-      static_cast<uint32_t>(numbers.max_connections_per_address);
+  ListenerLimits& connections = config->connections;
+  connections.max_connections = numbers.max_connections > 0
+                                    ? static_cast<uint32_t>(numbers.max_connections)
+                                    : kConnectionsPerProbe * config->max_probes + kOtherConnections;
+  // Probes behind one address (a proxy, address translation) are no fewer.
+  connections.max_connections_per_address =
+      numbers.max_connections_per_address > 0
+          ? static_cast<uint32_t>(numbers.max_connections_per_address)
+          : connections.max_connections;
   config->max_series = static_cast<uint32_t>(numbers.max_series);
   config->sample_above_events_per_second =
       static_cast<uint32_t>(numbers.sample_above_events_per_second);
@@ -148,6 +162,17 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
     config.warnings.push_back(
         "TLS=off: whoever reaches GRPC_PORT can report as any node, and read questions, answers "
         "and tokens");
+  }
+  if (config.connections.max_connections < config.max_probes) {
+    config.warnings.push_back(
+        fmt::format("MAX_CONNECTIONS={} leaves no room for MAX_PROBES={} probes",
+                    config.connections.max_connections, config.max_probes));
+  }
+  if (config.connections.max_connections_per_address < config.max_probes) {
+    config.warnings.push_back(fmt::format(
+        "MAX_CONNECTIONS_PER_ADDRESS={} is less than MAX_PROBES={}: probes that come from one "
+        "address (a proxy, address translation) may be refused",
+        config.connections.max_connections_per_address, config.max_probes));
   }
   config.effective = parser.Effective();
   return config;

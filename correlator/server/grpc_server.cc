@@ -24,6 +24,7 @@ class GatedGrpcServer final : public GrpcServer {
                   const Clock& realtime, const Clock& monotonic, Logger* logger)
       : tls_(std::move(tls)),
         tokens_(std::move(tokens)),
+        monotonic_(monotonic),
         limited_logger_(logger, &monotonic),
         gate_(tls_.get(), tokens_.get(), &realtime, &refusals_, &limited_logger_) {}
 
@@ -31,8 +32,8 @@ class GatedGrpcServer final : public GrpcServer {
 
   absl::Status Start(const GrpcServerOptions& options,
                      const std::vector<grpc::Service*>& services) {
-    absl::StatusOr<std::unique_ptr<Listener>> listener =
-        Listener::Open(options.address, options.port, options.limits, &refusals_);
+    absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Open(
+        options.address, options.port, options.limits, &refusals_, &monotonic_, &limited_logger_);
     if (!listener.ok()) {
       return absl::UnavailableError(fmt::format(
           "cannot listen on {} port {} for gRPC ({}): end the other program or set GRPC_PORT (and "
@@ -101,6 +102,7 @@ class GatedGrpcServer final : public GrpcServer {
   const std::unique_ptr<TlsStore> tls_;
   const std::unique_ptr<TokenFile> tokens_;
   RefusalCounters refusals_;
+  const Clock& monotonic_;
   LimitedLogger limited_logger_;
   const CallGate gate_;
   std::unique_ptr<Listener> listener_;

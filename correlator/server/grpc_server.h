@@ -36,7 +36,7 @@ struct GrpcServerOptions {
   // A connection that has not said by then how it speaks (TLS, HTTP/2) is closed.
   std::chrono::milliseconds handshake_patience{10'000};
   // So is one without a call.
-  std::chrono::milliseconds idle_patience{60'000};
+  std::chrono::milliseconds idle_patience{10'000};
   // A connection is asked this often whether the other side is still there, and closed when no
   // answer comes for so long: a node that lost its power or its network says no goodbye.
   std::chrono::milliseconds keepalive_interval{20'000};

@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,7 +22,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "common/status/status_macros.h"
+#include "correlator/server/peer_key.h"
 #include "fmt/format.h"
+#include "nlohmann/json.hpp"
 
 namespace audio_latency::correlator {
 namespace {
@@ -30,6 +32,9 @@ namespace {
 constexpr int kBacklog = 1024;
 // How long to wait where no descriptor is left.
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors(100);
+// Looking through all connections for those that are closed takes a call of the kernel each: a
+// flood that is refused must not cause it at every connection.
+constexpr int64_t kCleaningSpacingNs = 100'000'000;
 
 // Closed when it goes.
 class OwnedFd {
@@ -48,22 +53,6 @@ class OwnedFd {
   int fd_;
 };
 
-using AddressKey = std::array<uint8_t, 16>;
-
-// IPv4 addresses as IPv6 ones, so that one peer is one key.
-AddressKey KeyOf(const sockaddr_storage& address) {
-  constexpr size_t kMappedBytes = 4;
-  AddressKey key = {};
-  if (address.ss_family == AF_INET6) {
-    std::memcpy(key.data(), &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, key.size());
-  } else if (address.ss_family == AF_INET) {
-    key[10] = key[11] = 0xff;
-    std::memcpy(&key[key.size() - kMappedBytes],
-                &reinterpret_cast<const sockaddr_in&>(address).sin_addr, kMappedBytes);
-  }
-  return key;
-}
-
 // 0 when the descriptor is closed.
 uint64_t InodeOf(int fd) {
   struct stat found = {};
@@ -74,7 +63,7 @@ uint64_t InodeOf(int fd) {
 // own, so that a descriptor with another inode, or none, says so.
 class OpenConnections {
  public:
-  void Add(int fd, const AddressKey& address) {
+  void Add(int fd, const PeerKey& address) {
     // Whoever had this descriptor before has closed it.
     Remove(fd);
     by_fd_.emplace(fd, Connection{InodeOf(fd), address});
@@ -91,7 +80,7 @@ class OpenConnections {
   }
 
   size_t size() const { return by_fd_.size(); }
-  size_t Of(const AddressKey& address) const {
+  size_t Of(const PeerKey& address) const {
     const auto found = by_address_.find(address);
     return found == by_address_.end() ? 0 : found->second;
   }
@@ -99,7 +88,7 @@ class OpenConnections {
  private:
   struct Connection {
     uint64_t inode = 0;
-    AddressKey address = {};
+    PeerKey address = {};
   };
 
   void Remove(int fd) {
@@ -115,7 +104,7 @@ class OpenConnections {
   }
 
   absl::flat_hash_map<int, Connection> by_fd_;
-  absl::flat_hash_map<AddressKey, size_t> by_address_;
+  absl::flat_hash_map<PeerKey, size_t> by_address_;
 };
 
 absl::StatusOr<OwnedFd> ListenOn(const addrinfo& address) {
@@ -183,11 +172,13 @@ absl::StatusOr<std::vector<OwnedFd>> ListenOnAll(const std::string& host, uint16
 class ThreadedListener final : public Listener {
  public:
   ThreadedListener(std::vector<OwnedFd> sockets, OwnedFd wake, const ListenerLimits& limits,
-                   RefusalCounters* refusals)
+                   RefusalCounters* refusals, const Clock* monotonic, LimitedLogger* logger)
       : sockets_(std::move(sockets)),
         wake_(std::move(wake)),
         limits_(limits),
-        refusals_(*refusals) {}
+        refusals_(*refusals),
+        monotonic_(*monotonic),
+        logger_(*logger) {}
 
   ~ThreadedListener() override {
     if (thread_.joinable()) {
@@ -239,7 +230,7 @@ class ThreadedListener final : public Listener {
       }
       return;
     }
-    if (!Admit(fd, KeyOf(address))) {
+    if (!Admit(fd, address)) {
       close(fd);
       return;
     }
@@ -248,22 +239,39 @@ class ThreadedListener final : public Listener {
     take(fd);
   }
 
-  bool Admit(int fd, const AddressKey& address) {
+  bool Admit(int fd, const sockaddr_storage& peer) {
+    const PeerKey key = PeerKeyOf(peer);
     const std::scoped_lock lock(mutex_);
     const auto is_full = [&] {
       return open_.size() >= limits_.max_connections ||
-             open_.Of(address) >= limits_.max_connections_per_address;
+             open_.Of(key) >= limits_.max_connections_per_address;
     };
     if (is_full()) {
-      open_.RemoveClosed();
+      if (const int64_t now_ns = monotonic_.NowNs();
+          !cleaned_ns_.has_value() || now_ns - *cleaned_ns_ >= kCleaningSpacingNs) {
+        cleaned_ns_ = now_ns;
+        open_.RemoveClosed();
+      }
     }
     if (is_full()) {
-      refusals_.Count(open_.size() >= limits_.max_connections
-                          ? ServerRefusal::kConnectionLimit
-                          : ServerRefusal::kAddressConnectionLimit);
+      const bool is_of_all = open_.size() >= limits_.max_connections;
+      refusals_.Count(is_of_all ? ServerRefusal::kConnectionLimit
+                                : ServerRefusal::kAddressConnectionLimit);
+      const std::string address = PeerText(peer);
+      logger_.Log(
+          LogLevel::kWarn, "connection_refused",
+          is_of_all
+              ? fmt::format("A connection from {} was refused: {} are open, which is the limit; "
+                            "raise MAX_CONNECTIONS if they are wanted",
+                            address, open_.size())
+              : fmt::format(
+                    "A connection from {} was refused: {} of its address are open, which is "
+                    "the limit; raise MAX_CONNECTIONS_PER_ADDRESS if they are wanted",
+                    address, open_.Of(key)),
+          {{"peer", address}});
       return false;
     }
-    open_.Add(fd, address);
+    open_.Add(fd, key);
     return true;
   }
 
@@ -271,8 +279,11 @@ class ThreadedListener final : public Listener {
   const OwnedFd wake_;
   const ListenerLimits limits_;
   RefusalCounters& refusals_;
+  const Clock& monotonic_;
+  LimitedLogger& logger_;
   mutable std::mutex mutex_;
   mutable OpenConnections open_;
+  std::optional<int64_t> cleaned_ns_;
   std::thread thread_;
 };
 
@@ -280,7 +291,9 @@ class ThreadedListener final : public Listener {
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const std::string& host, uint16_t port,
                                                          const ListenerLimits& limits,
-                                                         RefusalCounters* refusals) {
+                                                         RefusalCounters* refusals,
+                                                         const Clock* monotonic,
+                                                         LimitedLogger* logger) {
   absl::StatusOr<std::vector<OwnedFd>> sockets = ListenOnAll(host == "0.0.0.0" ? "::" : host, port);
   if (!sockets.ok() && host == "0.0.0.0") {
     sockets = ListenOnAll(host, port);  // a machine without IPv6
@@ -290,7 +303,8 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const std::string& host
   if (wake.get() < 0) {
     return absl::UnavailableError(fmt::format("eventfd: {}", std::strerror(errno)));
   }
-  return std::make_unique<ThreadedListener>(*std::move(sockets), std::move(wake), limits, refusals);
+  return std::make_unique<ThreadedListener>(*std::move(sockets), std::move(wake), limits, refusals,
+                                            monotonic, logger);
 }
 
 }  // namespace audio_latency::correlator

@@ -9,27 +9,32 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/logging/limited_logger.h"
+#include "common/time/clock.h"
 #include "correlator/server/refusals.h"
 
 namespace audio_latency::correlator {
 
 struct ListenerLimits {
   // Connections open at once, whatever they do.
-  uint32_t max_connections = 4096;
-  // Of one address.
-  uint32_t max_connections_per_address = 256;
+  uint32_t max_connections = 2256;
+  // Of one address; of IPv6, of one /64.
+  uint32_t max_connections_per_address = 2256;
 };
 
 // gRPC's own listener ends for good when the process runs out of file descriptors, and takes as
-// many connections as come; this one does neither. What is over a limit is closed at once and
-// counted. Threads: one of its own.
+// many connections as come; this one does neither. What is over a limit is closed at once,
+// counted and logged. Threads: one of its own.
 class Listener {
  public:
   // Listens on every address that `host` stands for, at `port` (0: one that is free). "0.0.0.0"
   // and "::" stand for all addresses, IPv6 and IPv4. UNAVAILABLE tells why it cannot.
+  // The pointers must outlive it.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(const std::string& host, uint16_t port,
                                                         const ListenerLimits& limits,
-                                                        RefusalCounters* refusals);
+                                                        RefusalCounters* refusals,
+                                                        const Clock* monotonic,
+                                                        LimitedLogger* logger);
   // Ends the thread and closes what it listens on, not the connections.
   virtual ~Listener() = default;
 

@@ -84,6 +84,28 @@ TEST_CASE("Every option arrives where it belongs") {
   }
 }
 
+TEST_CASE("There is room for the connections of all probes unless told otherwise, with a warning") {
+  const auto parse = [](Environment environment) {
+    environment["GRPC_ADDRESS"] = "::1";
+    return **ParseCorrelatorConfig({}, environment, 1);
+  };
+  const CorrelatorConfig by_default = parse({});
+  CHECK(by_default.connections.max_connections == 2256);
+  CHECK(by_default.connections.max_connections_per_address == 2256);
+  const CorrelatorConfig large = parse({{"MAX_PROBES", "5000"}});
+  CHECK(large.connections.max_connections == 10'256);
+  CHECK(large.connections.max_connections_per_address == 10'256);
+  CHECK(large.warnings.empty());
+  const CorrelatorConfig few = parse({{"MAX_CONNECTIONS", "900"}});
+  CHECK(few.connections.max_connections_per_address == 900);
+  REQUIRE(few.warnings.size() == 2);
+  CHECK_THAT(few.warnings[0], Contains("MAX_CONNECTIONS=900"));
+  const CorrelatorConfig few_of_one = parse({{"MAX_CONNECTIONS_PER_ADDRESS", "999"}});
+  CHECK(few_of_one.connections.max_connections_per_address == 999);
+  REQUIRE(few_of_one.warnings.size() == 1);
+  CHECK_THAT(few_of_one.warnings[0], Contains("MAX_CONNECTIONS_PER_ADDRESS=999"));
+}
+
 TEST_CASE("Bad values are refused by name") {
   const std::pair<std::string, std::string> bad_values[] = {
       {"GRPC_PORT", "65536"},         {"SIGNATURE_RATE", "100"}, {"SIGNATURE_RATE", "1048576"},

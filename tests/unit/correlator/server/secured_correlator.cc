@@ -59,6 +59,7 @@ SecuredCorrelator::SecuredCorrelator(const Options& options) {
   server_options.max_message_bytes = kTransportMaxMessageBytes;
   server_options.reload_interval = kReloadInterval;
   server_options.handshake_patience = options.handshake_patience;
+  server_options.idle_patience = options.idle_patience;
   server_options.keepalive_interval = options.keepalive_interval;
   server_options.keepalive_patience = options.keepalive_patience;
   if (options.with_tls) {

@@ -61,6 +61,7 @@ class SecuredCorrelator {
     ListenerLimits limits = {};
     std::chrono::milliseconds hello_patience{10'000};
     std::chrono::milliseconds handshake_patience{10'000};
+    std::chrono::milliseconds idle_patience{60'000};
     std::chrono::milliseconds keepalive_interval{20'000};
     std::chrono::milliseconds keepalive_patience{10'000};
   };

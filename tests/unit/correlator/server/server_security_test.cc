@@ -19,12 +19,19 @@ namespace {
 using Catch::Matchers::Contains;
 using grpc::StatusCode;
 
-// Connections that say nothing.
+// HTTP/2's preface and empty settings (RFC 9113, 3.4).
+const std::string kHttp2Greeting =
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\x04\0\0\0\0\0", 9);
+
+// Connections that say nothing more.
 class IdleConnections {
  public:
-  // Each sends `greeting` first.
+  // From 127.0.0.2, which is nobody else's. Each sends `greeting` first.
   IdleConnections(const SecuredCorrelator& correlator, int count,
                   const std::string& greeting = "") {
+    sockaddr_in own = {};
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_port = htons(correlator.server->port());
@@ -33,6 +40,7 @@ class IdleConnections {
       const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
       REQUIRE(fd >= 0);
       fds_.push_back(fd);
+      REQUIRE(bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof(own)) == 0);
       REQUIRE(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
       REQUIRE(send(fd, greeting.data(), greeting.size(), MSG_NOSIGNAL) ==
               static_cast<ssize_t>(greeting.size()));
@@ -253,8 +261,16 @@ TEST_CASE("1,000 idle connections take no room from a good probe and are closed 
   {
     const IdleConnections idle(correlator, 1000);
     CHECK(Eventually([&] { return correlator.Refused("address_connection_limit") >= 700; }));
-    CHECK(correlator.server->statistics().open_connections <= 256);
+    CHECK(correlator.server->statistics().open_connections <= 257);
+    CHECK_THAT(correlator.log.text(), Contains("connection_refused") && Contains("127.0.0.2") &&
+                                          Contains("MAX_CONNECTIONS_PER_ADDRESS"));
     CHECK(probe.SendBatch());
+    // One that comes now has room too.
+    const IssuedCertificate other = correlator.authority.IssueFor("node-b");
+    {
+      GoodProbe later(correlator, correlator.Credentials(&other), "node-b");
+      CHECK(later.SendBatch());
+    }
     // Those that were let in are closed when they say nothing, though the other side stays.
     CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 1; }));
     CHECK(correlator.Ask(correlator.Credentials(&good)).ok());
@@ -270,6 +286,7 @@ TEST_CASE("the limit of all connections holds, and room comes back") {
   {
     const IdleConnections idle(correlator, 100);
     CHECK(Eventually([&] { return correlator.Refused("connection_limit") == 93; }));
+    CHECK_THAT(correlator.log.text(), Contains("raise MAX_CONNECTIONS if"));
     CHECK(probe.SendBatch());
   }
   CHECK(Eventually([&] { return correlator.Ask(correlator.Credentials(&good)).ok(); }));
@@ -284,6 +301,16 @@ TEST_CASE("a peer that answers no pings any more is closed; a quiet good probe i
   // lost its power.
   const IdleConnections dead(
       correlator, 3, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\x04\0\0\0\0\0", 9));
+  CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 4; }));
+  CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 1; }));
+  CHECK(probe.SendBatch());
+}
+
+TEST_CASE("a connection without a call is closed") {
+  SecuredCorrelator correlator(
+      {.with_tls = false, .idle_patience = std::chrono::milliseconds(1'000)});
+  GoodProbe probe(correlator, grpc::InsecureChannelCredentials(), "node-a");
+  const IdleConnections idle(correlator, 3, kHttp2Greeting);
   CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 4; }));
   CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 1; }));
   CHECK(probe.SendBatch());
