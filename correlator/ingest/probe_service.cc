@@ -162,6 +162,12 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
       OnWelcomed();
     }
     const std::scoped_lock lock(mutex_);
+    if (replies.flow_control.has_value()) {
+      // As it stands now: what Tell has said since the message was taken must not be unsaid, for
+      // a probe without credit and without batches under way would hear of no other.
+      replies.flow_control =
+          service_.nodes.FlowControlAt(replies.flow_control->acknowledged_batch_number);
+    }
     replies_.Add(replies);
     WriteNext();
     if (!is_finished_) {
