@@ -147,20 +147,36 @@ absl::StatusOr<v1::TraceSignatureResponse> Client::TraceSignature(
 absl::Status Client::WatchPaths(const v1::WatchPathsRequest& request,
                                 const std::function<bool(const v1::WatchPathsResponse&)>& take) {
   // A watch has no deadline: a call that has one tells first whether anybody answers.
-  RETURN_IF_ERROR(ListNodes().status());
-  grpc::ClientContext context;
-  Prepare(/*has_deadline=*/false, &context);
-  const auto reader = stub_->WatchPaths(&context, request);
-  return Explain(ReadAll(&context, reader.get(), take));
+  // Again where the connection ended, by its age above all, and the correlator still answers.
+  for (grpc::Status ended;;) {
+    if (const absl::Status there = ListNodes().status(); !there.ok()) {
+      return absl::IsUnavailable(there) && !ended.ok() ? Explain(ended) : there;
+    }
+    grpc::ClientContext context;
+    Prepare(/*has_deadline=*/false, &context);
+    const auto reader = stub_->WatchPaths(&context, request);
+    ended = ReadAll(&context, reader.get(), take);
+    if (ended.error_code() != grpc::StatusCode::UNAVAILABLE) {
+      return Explain(ended);
+    }
+  }
 }
 
 absl::Status Client::WatchMatches(
     const std::function<bool(const v1::WatchMatchesResponse&)>& take) {
-  RETURN_IF_ERROR(ListNodes().status());
-  grpc::ClientContext context;
-  Prepare(/*has_deadline=*/false, &context);
-  const auto reader = stub_->WatchMatches(&context, {});
-  return Explain(ReadAll(&context, reader.get(), take));
+  // Again where the connection ended, by its age above all, and the correlator still answers.
+  for (grpc::Status ended;;) {
+    if (const absl::Status there = ListNodes().status(); !there.ok()) {
+      return absl::IsUnavailable(there) && !ended.ok() ? Explain(ended) : there;
+    }
+    grpc::ClientContext context;
+    Prepare(/*has_deadline=*/false, &context);
+    const auto reader = stub_->WatchMatches(&context, {});
+    ended = ReadAll(&context, reader.get(), take);
+    if (ended.error_code() != grpc::StatusCode::UNAVAILABLE) {
+      return Explain(ended);
+    }
+  }
 }
 
 absl::Status Client::ExplainNoAnswer(const std::string& message) const {

@@ -21,6 +21,11 @@ constexpr size_t kMaxCause = 64;
 constexpr uint64_t kMaxDropCount = uint64_t{1} << 40;
 // Batches are numbered as they are sent: a probe's buffer does not hold more than these.
 constexpr uint64_t kMaxMissingBatches = uint64_t{1} << 20;
+// Two bytes are a definition, which costs far more to look at; a probe defines in one batch what
+// its events need.
+constexpr uint64_t kMaxDefinitionsPerBatch = 65'536;
+// After these the rest is not looked at.
+constexpr int kMaxRefusedDefinitions = 100;
 constexpr size_t kMaxPods = 4096;
 // A stream is not ended more often than this to have flows defined anew.
 constexpr int64_t kRedefinitionSpacingNs = 10'000'000'000;
@@ -42,19 +47,38 @@ NodeSnapshot::KernelClock KernelClockOf(const v1::KernelClock& told) {
 }  // namespace
 
 void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node) {
+  uint64_t left = static_cast<uint64_t>(batch.interfaces_size()) + batch.flows_size();
+  if (left > kMaxDefinitionsPerBatch) {
+    node->has_refused_definition = true;
+    CountError(IngestError::kInvalidDefinition, left);
+    return;
+  }
+  int refused = 0;
+  // Whether to go on after a definition with this outcome.
+  const auto take = [&](const absl::Status& status) {
+    --left;
+    if (status.ok()) {
+      return true;
+    }
+    const IngestError error = absl::IsResourceExhausted(status) ? IngestError::kFlowLimitDefinition
+                                                                : IngestError::kInvalidDefinition;
+    node->has_refused_definition = true;
+    CountError(error);
+    if (++refused < kMaxRefusedDefinitions) {
+      return true;
+    }
+    CountError(error, left);
+    return false;
+  };
   for (const v1::InterfaceDefinition& definition : batch.interfaces()) {
-    if (!node->flows.Define(definition).ok()) {
-      node->has_refused_definition = true;
-      CountError(IngestError::kInvalidDefinition);
+    const absl::Status status = node->flows.Define(definition);
+    if (!take(status.ok() ? status : absl::InvalidArgumentError(""))) {
+      return;
     }
   }
   for (const v1::FlowDefinition& definition : batch.flows()) {
-    const absl::Status status =
-        node->flows.Define(definition, realtime_clock_.NowNs(), monotonic_ns);
-    if (!status.ok()) {
-      node->has_refused_definition = true;
-      CountError(absl::IsResourceExhausted(status) ? IngestError::kFlowLimitDefinition
-                                                   : IngestError::kInvalidDefinition);
+    if (!take(node->flows.Define(definition, realtime_clock_.NowNs(), monotonic_ns))) {
+      return;
     }
   }
 }
@@ -62,6 +86,7 @@ void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t monotonic_n
 bool NodeTable::AskForDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node) {
   const auto& flow_ids = batch.columns().flow_ids();
   if (node->has_refused_definition || node->end_stream == nullptr ||
+      static_cast<uint64_t>(flow_ids.size()) > wire::kMaxEventsPerBatch ||
       (node->redefinition_asked_ns.has_value() &&
        monotonic_ns - *node->redefinition_asked_ns < kRedefinitionSpacingNs) ||
       std::all_of(flow_ids.begin(), flow_ids.end(),
@@ -93,6 +118,11 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns
   if (!node->event_budget.Take(static_cast<double>(claimed), monotonic_ns)) {
     CountError(IngestError::kEventRate);
     node->Drop("event_rate", claimed);
+    return;
+  }
+  if (static_cast<uint64_t>(columns.flow_ids_size()) > wire::kMaxEventsPerBatch) {
+    CountError(IngestError::kMalformedBatch);
+    node->Drop(kCauseMalformedBatch, claimed);
     return;
   }
   node->batch_flows.clear();

@@ -45,6 +45,7 @@ struct IngestLimits {
   X(kWrongNode, "wrong_node")                                    \
   X(kHelloMissing, "hello_missing")                              \
   X(kStreamLimit, "stream_limit")                                \
+  X(kHelloLimit, "hello_limit")                                  \
   X(kProbeLimit, "probe_limit")                                  \
   X(kCertificateEnded, "certificate_ended")                      \
   X(kMessageTooLarge, "message_too_large")                       \

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "common/status/status_macros.h"
 #include "common/tls/certificate.h"
@@ -31,17 +32,20 @@ constexpr double kMaxBytesPerSecond = 32.0 * (1 << 20);
 constexpr double kBytesPerMessage = 1024;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 
-// The certificate that the call's TLS connection was opened with, which the server has judged.
-std::optional<CertificateFacts> CertificateOf(const grpc::AuthContext* context) {
+// The certificate that the call's TLS connection was opened with, which the server has judged; ""
+// in plain text.
+std::string CertificatePemOf(const grpc::AuthContext* context) {
   if (context != nullptr) {
     for (const grpc::string_ref& pem : context->FindPropertyValues("x509_pem_cert")) {
-      if (absl::StatusOr<CertificateFacts> facts = ReadCertificate({pem.data(), pem.size()});
-          facts.ok()) {
-        return *std::move(facts);
-      }
+      return {pem.data(), pem.size()};
     }
   }
-  return std::nullopt;
+  return "";
+}
+
+std::optional<CertificateFacts> CertificateOf(const grpc::AuthContext* context) {
+  absl::StatusOr<CertificateFacts> facts = ReadCertificate(CertificatePemOf(context));
+  return facts.ok() ? std::optional(*std::move(facts)) : std::nullopt;
 }
 
 class ProbeReactor;
@@ -70,6 +74,26 @@ struct ServiceState {
   const Clock& monotonic;
   const ProbeServiceOptions options;
   std::atomic<uint32_t> open_streams = 0;
+  std::mutex waiting_mutex = {};
+  // Streams without Hello, by who opened them.
+  absl::flat_hash_map<std::string, uint32_t> waiting = {};
+
+  // Whether `opener` may have one more stream that waits for Hello; then it must end in EndWaiting.
+  bool BeginWaiting(const std::string& opener, uint32_t most) {
+    const std::scoped_lock lock(waiting_mutex);
+    uint32_t& count = waiting[opener];
+    if (count >= most) {
+      return false;
+    }
+    ++count;
+    return true;
+  }
+  void EndWaiting(const std::string& opener) {
+    const std::scoped_lock lock(waiting_mutex);
+    if (const auto entry = waiting.find(opener); --entry->second == 0) {
+      waiting.erase(entry);
+    }
+  }
 
   void Log(LogLevel level, std::string_view event_type, const std::string& message,
            const nlohmann::json& fields) const {
@@ -99,6 +123,9 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
       End(absl::ResourceExhaustedError(
           fmt::format("{} streams are open, which is the limit; raise MAX_PROBES at the correlator",
                       service->options.max_streams)));
+      return;
+    }
+    if (!BeginWaiting(context->auth_context().get())) {
       return;
     }
     hello_alarm_.Set(std::chrono::system_clock::now() + service->options.hello_patience,
@@ -194,14 +221,42 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   void OnDone() override {
     handle_->Forget();
     LogEnd();
+    EndWaiting();
     session_.reset();
     service_.open_streams.fetch_sub(1);
     delete this;
   }
 
  private:
+  bool BeginWaiting(const grpc::AuthContext* context) {
+    const ProbeServiceOptions& options = service_.options;
+    const std::string pem = CertificatePemOf(context);
+    const bool is_one_probe = !pem.empty() && !options.one_certificate_for_all_probes;
+    // gRPC writes a peer as "ipv4:10.0.0.3:40000".
+    std::string opener = is_one_probe ? pem : peer_.substr(0, peer_.rfind(':'));
+    const uint32_t most = is_one_probe ? options.max_waiting_streams_per_certificate
+                                       : options.max_waiting_streams_per_address;
+    if (!service_.BeginWaiting(opener, most)) {
+      service_.nodes.CountError(IngestError::kHelloLimit);
+      End(absl::ResourceExhaustedError(fmt::format(
+          "{} streams of this {} have not said Hello yet, which is the limit; one is enough", most,
+          is_one_probe ? "certificate" : "address")));
+      return false;
+    }
+    waiting_as_ = std::move(opener);
+    return true;
+  }
+
+  void EndWaiting() {
+    if (waiting_as_.has_value()) {
+      service_.EndWaiting(*waiting_as_);
+      waiting_as_.reset();
+    }
+  }
+
   void OnWelcomed() {
     hello_alarm_.Cancel();
+    EndWaiting();
     const v1::Hello& hello = request_.hello();
     node_ = hello.node();
     instance_ = hello.instance();
@@ -257,6 +312,8 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   // The reads'.
   grpc::Alarm pause_alarm_;
   std::optional<int64_t> certificate_end_unix_s_;
+  // While there was no Hello.
+  std::optional<std::string> waiting_as_;
   std::unique_ptr<ProbeSession> session_;
   v1::StreamRequest request_;
   RateBudget byte_budget_{kMaxBytesPerSecond};

@@ -19,13 +19,19 @@ namespace audio_latency::correlator {
 
 // Larger messages end the stream, and are counted.
 inline constexpr int kMaxMessageBytes = 4 << 20;
-// To be set as the server's limit: what gRPC does not read at all, and no service can count.
-inline constexpr int kTransportMaxMessageBytes = 4 * kMaxMessageBytes;
+// To be set as the server's limit: what gRPC does not read at all, and no service can count. Little
+// above the other, since a message of empty parts grows to a hundred times its size when it is
+// read.
+inline constexpr int kTransportMaxMessageBytes = kMaxMessageBytes + (64 << 10);
 
 struct ProbeServiceOptions {
   SignatureParameters signature;
   // Streams open at once, with or without Hello.
   uint32_t max_streams = 2000;
+  // Of which those that have not said Hello yet: of one certificate, and where one address or one
+  // certificate may be many probes, of one address.
+  uint32_t max_waiting_streams_per_certificate = 4;
+  uint32_t max_waiting_streams_per_address = 64;
   // Drawn at random at each start.
   std::string correlator_instance;
   // Null: the time is asked for on the stream only.

@@ -41,6 +41,10 @@ struct GrpcServerOptions {
   // answer comes for so long: a node that lost its power or its network says no goodbye.
   std::chrono::milliseconds keepalive_interval{20'000};
   std::chrono::milliseconds keepalive_patience{10'000};
+  // A connection this old (gRPC makes it up to a tenth less or more) takes no more calls and is
+  // closed after the grace, so that every caller is judged anew by what is valid then.
+  std::chrono::milliseconds connection_age{3'600'000};
+  std::chrono::milliseconds connection_age_grace{5'000};
   // Between two looks at the certificate and token files.
   std::chrono::milliseconds reload_interval = FileWatcher::kInterval;
 };

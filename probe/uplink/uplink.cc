@@ -39,9 +39,10 @@ bool IsRefusal(grpc::StatusCode code) {
     case grpc::StatusCode::PERMISSION_DENIED:
     case grpc::StatusCode::INVALID_ARGUMENT:
     case grpc::StatusCode::ALREADY_EXISTS:
-    case grpc::StatusCode::RESOURCE_EXHAUSTED:
       return true;
     default:
+      // RESOURCE_EXHAUSTED too: a limit has room again when streams of others, or our own that the
+      // correlator does not know to be dead yet, end.
       return false;
   }
 }

@@ -30,8 +30,9 @@ struct UplinkOptions {
   v1::Hello hello;
   std::chrono::milliseconds first_retry{200};
   std::chrono::milliseconds longest_retry{2'000};
-  // After the correlator refused this probe: somebody has to change a configuration, a certificate
-  // (when ours does, there is no wait) or the number of probes first.
+  // After the correlator refused this probe: somebody has to change a configuration or a
+  // certificate (when ours does, there is no wait) first. For room, tries go on as after a lost
+  // connection.
   std::chrono::milliseconds retry_after_refusal{30'000};
   // To connect, and to be welcomed.
   std::chrono::milliseconds patience{5'000};

@@ -294,6 +294,36 @@ TEST_CASE("Bad definitions are refused one by one") {
   CHECK(fixture.Error("invalid_definition") == 2);
 }
 
+TEST_CASE("A message of many bad parts costs no more than the first of them, and all are counted") {
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {});
+  for (int i = 0; i < 500; ++i) {
+    batch.add_flows();
+  }
+  // Not looked at any more.
+  *batch.add_flows() = MakeBatch(1, {7}).flows(0);
+  fixture.table.TakeBatch(probe, batch);
+  CHECK(fixture.Error("invalid_definition") == 501);
+  CHECK(fixture.flows->flow_count() == 0);
+
+  v1::EventBatch full = MakeBatch(2, {});
+  for (int i = 0; i < 65'536; ++i) {
+    full.add_flows();
+  }
+  fixture.table.TakeBatch(probe, full);
+  CHECK(fixture.Error("invalid_definition") == 501 + 65'537);
+
+  v1::EventBatch columns = MakeBatch(3, {7});
+  AddEvents({11}, 7, &columns);
+  for (int i = 0; i < 65'536; ++i) {
+    columns.mutable_columns()->add_flow_ids(7);
+  }
+  fixture.table.TakeBatch(probe, columns);
+  CHECK(fixture.Error("malformed_batch") == 1);
+  CHECK(fixture.sink.events().empty());
+}
+
 TEST_CASE("A flow's number does not change its meaning") {
   Fixture fixture;
   const auto probe = fixture.Attach("node-a", "1");

@@ -312,7 +312,7 @@ TEST_CASE("A message beyond the limit ends the stream, not the correlator") {
   client.SayHello("node-a", "1");
   CHECK(client.MustRead().has_welcome());
   v1::EventBatch batch = MakeBatch(1, {7});
-  batch.mutable_columns()->set_fields(std::string(5 << 20, 'x'));
+  batch.mutable_columns()->set_fields(std::string(kMaxMessageBytes, 'x'));
   client.Send(batch);
   CHECK(client.Finish().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
   Client next(fixture);

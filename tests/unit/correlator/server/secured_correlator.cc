@@ -59,6 +59,8 @@ SecuredCorrelator::SecuredCorrelator(const Options& options) {
   server_options.max_message_bytes = kTransportMaxMessageBytes;
   server_options.reload_interval = kReloadInterval;
   server_options.handshake_patience = options.handshake_patience;
+  server_options.connection_age = options.connection_age;
+  server_options.connection_age_grace = std::chrono::milliseconds(200);
   server_options.idle_patience = options.idle_patience;
   server_options.keepalive_interval = options.keepalive_interval;
   server_options.keepalive_patience = options.keepalive_patience;
@@ -77,6 +79,7 @@ SecuredCorrelator::SecuredCorrelator(const Options& options) {
   probe_service =
       MakeProbeService(&nodes, &realtime, &monotonic,
                        {.signature = {},
+                        .max_streams = options.max_streams,
                         .correlator_instance = "c-1",
                         .hello_patience = options.hello_patience,
                         .one_certificate_for_all_probes = options.one_certificate_for_all_probes,

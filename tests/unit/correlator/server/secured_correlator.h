@@ -61,6 +61,8 @@ class SecuredCorrelator {
     ListenerLimits limits = {};
     std::chrono::milliseconds hello_patience{10'000};
     std::chrono::milliseconds handshake_patience{10'000};
+    uint32_t max_streams = 2000;
+    std::chrono::milliseconds connection_age{3'600'000};
     std::chrono::milliseconds idle_patience{60'000};
     std::chrono::milliseconds keepalive_interval{20'000};
     std::chrono::milliseconds keepalive_patience{10'000};

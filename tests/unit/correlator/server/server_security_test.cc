@@ -316,6 +316,46 @@ TEST_CASE("a connection without a call is closed") {
   CHECK(probe.SendBatch());
 }
 
+TEST_CASE("a connection ends with its age, so that all are judged by the authority of today") {
+  SecuredCorrelator correlator({.connection_age = std::chrono::milliseconds(2'000)});
+  const IssuedCertificate own = correlator.authority.IssueFor("node-a");
+  GoodProbe probe(correlator, correlator.Credentials(&own), "node-a");
+  const TestAuthority next("next authority");
+  correlator.WriteServerFiles(
+      next.Issue({.common_name = "correlator", .alternative_names = "IP:127.0.0.1"}),
+      next.certificate_pem());
+  CHECK(Eventually([&] { return !probe.SendBatch(); }));
+  CHECK(correlator.Hello(correlator.Credentials(&own), "node-a").error_code() ==
+        StatusCode::UNAVAILABLE);
+}
+
+TEST_CASE("one certificate has few streams without Hello, and others notice nothing") {
+  SecuredCorrelator correlator;
+  const IssuedCertificate greedy = correlator.authority.IssueFor("node-b");
+  const auto stub = v1::ProbeService::NewStub(
+      grpc::CreateChannel(correlator.address, correlator.Credentials(&greedy)));
+  constexpr int kStreams = 10;
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamResponse>>>
+      streams;
+  for (int i = 0; i < kStreams; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    streams.push_back(stub->Stream(contexts.back().get()));
+  }
+  CHECK(Eventually([&] { return correlator.IngestErrors("hello_limit") == kStreams - 4; }));
+  const IssuedCertificate good = correlator.authority.IssueFor("node-a");
+  GoodProbe probe(correlator, correlator.Credentials(&good), "node-a");
+  CHECK(probe.SendBatch());
+  CHECK(correlator.Hello(correlator.Credentials(&greedy), "node-b").error_code() ==
+        StatusCode::RESOURCE_EXHAUSTED);
+  for (int i = 0; i < kStreams; ++i) {
+    contexts[i]->TryCancel();
+    streams[i]->Finish();
+  }
+  CHECK(
+      Eventually([&] { return correlator.Hello(correlator.Credentials(&greedy), "node-b").ok(); }));
+}
+
 TEST_CASE("a stream without Hello is ended and counted") {
   SecuredCorrelator correlator({.hello_patience = std::chrono::milliseconds(200)});
   const IssuedCertificate good = correlator.authority.IssueFor("node-a");

@@ -91,6 +91,17 @@ TEST_CASE("a probe that is refused says why, and tries anew at once when its cer
   CHECK(Eventually([&] { return probe.IsConnected(); }));
 }
 
+TEST_CASE("a probe for which there is no room says so and is let in soon after there is") {
+  SecuredCorrelator server({.max_streams = 1});
+  const IssuedCertificate other = server.authority.IssueFor("node-b");
+  auto first =
+      std::make_unique<correlator::GoodProbe>(server, server.Credentials(&other), "node-b");
+  const SecuredProbe probe(server, "node-a", server.authority.IssueFor("node-a"));
+  CHECK(probe.Says("raise MAX_PROBES"));
+  first.reset();
+  CHECK(Eventually([&] { return probe.IsConnected(); }));
+}
+
 TEST_CASE("a probe says that it is not the node of its certificate") {
   SecuredCorrelator correlator;
   const SecuredProbe probe(correlator, "node-b", correlator.authority.IssueFor("node-a"));
