@@ -215,10 +215,15 @@ void PathAggregator::Tick(int64_t now_ns) {
   }
 }
 
-std::shared_ptr<const PathState> PathAggregator::State(int64_t now_ns,
-                                                       int64_t unix_minus_monotonic_ns) const {
+std::shared_ptr<const PathState> PathAggregator::State(
+    int64_t now_ns, int64_t unix_minus_monotonic_ns,
+    const std::array<bool, PathState::kWindows>& windows) const {
   auto state = std::make_shared<PathState>();
+  state->windows = windows;
   for (size_t i = 0; i < PathState::kWindows; ++i) {
+    if (!windows[i]) {
+      continue;
+    }
     const uint32_t window_seconds = static_cast<uint32_t>(i * 10);
     state->paths[i] = series_.Paths(window_seconds, now_ns, unix_minus_monotonic_ns);
     state->hops[i] = series_.Hops(window_seconds, now_ns);

@@ -28,7 +28,14 @@ struct PathState {
   // Windows of 0 (since the start), 10, 20 … 60 seconds.
   static constexpr size_t kWindows = DelaySeries::kLongestWindowSeconds / 10 + 1;
   static size_t WindowIndex(uint32_t window_seconds);
+  static constexpr std::array<bool, kWindows> kAllWindows = [] {
+    std::array<bool, kWindows> all = {};
+    all.fill(true);
+    return all;
+  }();
 
+  // Which windows it holds; the others are empty.
+  std::array<bool, kWindows> windows = {};
   std::array<std::vector<PathSnapshot>, kWindows> paths;
   std::array<std::vector<HopSnapshot>, kWindows> hops;
   // The newest match of each path; good for MatchLog::kMaxAgeNs.
@@ -63,7 +70,10 @@ class PathAggregator {
   void Take(const MatchBlock& block, int64_t now_ns);
   // Tells the paths that waited long enough.
   void Tick(int64_t now_ns);
-  std::shared_ptr<const PathState> State(int64_t now_ns, int64_t unix_minus_monotonic_ns) const;
+  // With the windows that `windows` says: each takes its time.
+  std::shared_ptr<const PathState> State(
+      int64_t now_ns, int64_t unix_minus_monotonic_ns,
+      const std::array<bool, PathState::kWindows>& windows = PathState::kAllWindows) const;
 
   size_t series_count() const { return series_.size(); }
 

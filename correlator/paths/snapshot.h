@@ -30,8 +30,8 @@ struct DelaySnapshot {
   double min_seconds = 0;
   double mean_seconds = 0;
   double negative_count = 0;
-  // Clock error: in a window the samples' largest; since the start what 99.9 % of them keep, so that
-  // a bad moment is not held against them for ever. Infinite: not known.
+  // Clock error: in a window the samples' largest; since the start what 99.9 % of them keep, so
+  // that a bad moment is not held against them for ever. Infinite: not known.
   double error_bound_seconds = 0;
   // Cumulative since the start whatever the window, for Prometheus: one per kDelayBucketsSeconds,
   // not summed up, then the overflow bucket; and the sum of all samples.

@@ -53,6 +53,11 @@ TEST_CASE("MAX_FLOWS bounds the flows that are followed, and what is beyond is c
   }
   CHECK(Eventually([&] { return Require(probe->Metric(kFlowLimit)) > 0; }));
   CHECK(Eventually([&] { return Require(probe->Metric(kFlows)) == 100; }));
+  // The kernel's table forgot older flows for these: 440 streams, and the candidates before them.
+  CHECK(Require(probe->Metric("audio_latency_probe_table_used{table=\"kernel_flows\"}")) == 100);
+  CHECK(Require(probe->Metric("audio_latency_probe_table_limit{table=\"kernel_flows\"}")) == 100);
+  CHECK(Require(probe->Metric(
+            "audio_latency_probe_table_evictions_total{table=\"kernel_flows\"}")) >= 340);
 }
 
 TEST_CASE("FLOW_TIMEOUT_MS forgets flows that are silent for so long, and only these") {

@@ -75,6 +75,21 @@ TEST_CASE("Readers see what the aggregator made, soon") {
   CHECK_FALSE(stage->Newest("").has_value());
 }
 
+TEST_CASE("A window that nobody asked for is made when somebody does") {
+  Fixture fixture;
+  const auto stage = fixture.Start();
+  stage->Take({fixture.MakeMatch(5)});
+  CHECK(Eventually([&] {
+    fixture.monotonic.Advance(100'000'000);
+    return stage->Paths(0).size() == 1;
+  }));
+  // On a clock that stands still nothing is published by itself.
+  for (const uint32_t window_seconds : {10u, 30u, 60u}) {
+    REQUIRE(stage->Paths(window_seconds).size() == 1);
+    CHECK(stage->Hops(window_seconds).size() == 1);
+  }
+}
+
 TEST_CASE("Matches beyond the queue are dropped and counted") {
   Fixture fixture;
   const auto stage = fixture.Start({.max_series = 10, .max_queued = 3});
