@@ -59,6 +59,7 @@ class SilentLogger final : public Logger {
 class NoCounters final : public probe::CounterSource {
  public:
   probe::CaptureCounters Read() const override { return {}; }
+  uint32_t SamplingThreshold() const override { return UINT32_MAX; }  // all
 };
 
 class Names final : public correlator::EndpointDirectory {
