@@ -118,6 +118,12 @@ absl::Status StartError(const IpAddress& address, uint16_t port) {
           "cannot listen on {}: ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher port",
           where));
     case 0:
+      if (!address.is_v4() && mg_check_feature(MG_FEATURES_IPV6) == 0) {
+        return absl::UnimplementedError(fmt::format(
+            "cannot listen on {}: CivetWeb was built without IPv6 here; give an IPv4 address, "
+            "0.0.0.0 for all",
+            where));
+      }
       return absl::UnavailableError(
           fmt::format("cannot listen on {}: the HTTP server did not start; try again", where));
     default:

@@ -68,25 +68,20 @@ class ProgressLine {
   bool is_shown_ = false;
 };
 
-// All answers in one object: {"paths": …, "hops": …, "nodes": …}.
-std::string Join(const std::vector<std::string>& objects) {
-  std::string joined;
-  for (const std::string& object : objects) {
-    const size_t begin = object.find('{') + 1;
-    const size_t end = object.find_last_not_of(" \n", object.rfind('}') - 1) + 1;
-    joined += (joined.empty() ? "{" : ",") + object.substr(begin, end - begin);
-  }
-  return joined + "\n}\n";
+// An answer's list, in the names of the interface. What a live answer says of the clocks behind it
+// is not of a replay: its nodes tell the times that the captures were given.
+absl::StatusOr<nlohmann::ordered_json> ListOf(const google::protobuf::Message& answer,
+                                              const char* name) {
+  ASSIGN_OR_RETURN(const std::string text, JsonText(answer, JsonForm::kIndented));
+  return nlohmann::ordered_json::parse(text)[name];
 }
 
 // The same in every run: a message's maps are written in any order.
-std::string WithSortedDrops(const std::string& nodes) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(nodes);
-  for (nlohmann::ordered_json& node : json["nodes"]) {
+void SortDrops(nlohmann::ordered_json* nodes) {
+  for (nlohmann::ordered_json& node : *nodes) {
     const std::map<std::string, double> sorted = node["drops"];
     node["drops"] = sorted;
   }
-  return json.dump(1);
 }
 
 // What a correlator would answer, from the same code.
@@ -113,13 +108,19 @@ Answers Ask(Replay* replay) {
 }
 
 absl::StatusOr<std::string> AnswersJson(const ReplayCommand& replay, const Answers& answers) {
-  ASSIGN_OR_RETURN(std::string paths, JsonText(answers.paths, JsonForm::kIndented));
-  ASSIGN_OR_RETURN(std::string hops, JsonText(answers.hops, JsonForm::kIndented));
-  ASSIGN_OR_RETURN(const std::string nodes, JsonText(answers.nodes, JsonForm::kIndented));
-  if (replay.paths && replay.hops) {
-    return Join({std::move(paths), std::move(hops), WithSortedDrops(nodes)});
+  nlohmann::ordered_json json;
+  if (replay.paths) {
+    ASSIGN_OR_RETURN(json["paths"], ListOf(answers.paths, "paths"));
   }
-  return replay.paths ? paths : hops;
+  if (replay.hops) {
+    ASSIGN_OR_RETURN(json["hops"], ListOf(answers.hops, "hops"));
+  }
+  if (replay.paths && replay.hops) {
+    ASSIGN_OR_RETURN(json["nodes"], ListOf(answers.nodes, "nodes"));
+    SortDrops(&json["nodes"]);
+  }
+  constexpr int kIndent = 1;
+  return json.dump(kIndent) + "\n";
 }
 
 // A capture at `any` inside a relay's pod ends so, for one.
