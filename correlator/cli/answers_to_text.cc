@@ -95,6 +95,21 @@ std::string KernelClockText(const v1::Node& node) {
              : "not synchronised";
 }
 
+// A line for what is not told of everything; empty when all is.
+template <typename Answers>
+std::string SamplingText(const Answers& answers) {
+  double share = 1;
+  for (const auto& answer : answers) {
+    // 0: of a correlator that does not tell it.
+    share = answer.sampling_share() > 0 ? std::min(share, answer.sampling_share()) : share;
+  }
+  return share == 1 ? ""
+                    : fmt::format(
+                          "The correlator is overloaded: the probes keep {} of the audio's "
+                          "signatures, the same ones everywhere.\n",
+                          FormatShare(share));
+}
+
 }  // namespace
 
 std::string ClocksText(const RepeatedPtrField<v1::NodeClock>& clocks) {
@@ -151,7 +166,7 @@ std::string PathsText(const RepeatedPtrField<v1::Path>& paths) {
       table.AddRow(std::move(cells));
     }
   }
-  return table.Text();
+  return table.Text() + SamplingText(paths);
 }
 
 std::string HopsText(const RepeatedPtrField<v1::Hop>& hops) {
@@ -173,7 +188,7 @@ std::string HopsText(const RepeatedPtrField<v1::Hop>& hops) {
                                : node(hop.source()));
     table.AddRow(std::move(cells));
   }
-  return table.Text();
+  return table.Text() + SamplingText(hops);
 }
 
 std::string NodesText(const RepeatedPtrField<v1::Node>& nodes, double now_unix_seconds) {

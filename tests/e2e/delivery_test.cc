@@ -203,6 +203,25 @@ TEST_CASE("a probe that is killed loses what it had not sent; the next one loses
   }
 }
 
+TEST_CASE("probes that are asked to end send what they have first") {
+  StreamSetting setting;
+  setting.Start();
+  setting.StartStreams();
+  Sleep(1500);
+  Require(setting.deployment->StopProbes());
+  setting.StopStreams();
+  for (const char* probe : {"probe-node-a", "probe-node-b"}) {
+    CHECK(setting.Log(probe).find("\"batches_not_acknowledged\":0") != std::string::npos);
+  }
+  // Had one kept something back, that would be counted when the next one comes.
+  Require(setting.deployment->StartProbes({{"AUDIO_PORTS", "10000-12000"}}));
+  Require(setting.deployment->WaitUntilReady(60'000));
+  const std::string page =
+      Require(setting.deployment->FetchMetrics(setting.deployment->correlator_machine().address));
+  CHECK(page.find(std::string("cause=\"") + kCauseProbeDied) == std::string::npos);
+  CHECK(SumOn(page, "audio_latency_node_events_total") > 0);
+}
+
 TEST_CASE("interfaces that go and come back are signed on, and those beside them meanwhile") {
   StreamSetting setting;
   Pod* const sender = Require(setting.cluster->AddPod(setting.node_a, "moving-1", "moving", "v"));

@@ -121,6 +121,25 @@ void Deployment::KillProbes() {
   probes_.clear();
 }
 
+absl::Status Deployment::StopProbes() {
+  constexpr int kStopMs = 20'000;
+  for (const Program& probe : probes_) {
+    probe.process.Signal(SIGTERM);
+  }
+  absl::Status result;
+  for (Program& probe : probes_) {
+    // A second signal would make it end at once.
+    const std::optional<int> status = probe.process.Wait(kStopMs);
+    if (status != 0) {
+      result =
+          absl::InternalError(fmt::format("{} ended with status {} (-1: not yet): {}", probe.name,
+                                          status.value_or(-1), LastWords(probe.log_path)));
+    }
+  }
+  probes_.clear();
+  return result;
+}
+
 absl::Status Deployment::CheckAlive() {
   const auto check = [](Program* program) {
     const std::optional<int> status = program->process.Wait(0);

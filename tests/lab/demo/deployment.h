@@ -41,6 +41,8 @@ class Deployment {
   absl::Status StartProbes(const std::map<std::string, std::string>& environment);
   // With SIGKILL: they cannot clean up.
   void KillProbes();
+  // With SIGTERM, all at once, until they have ended; an error when one did not end well.
+  absl::Status StopProbes();
   // Until every node is connected and its clock is good. An error tells which is not, or which
   // program ended and its last words.
   absl::Status WaitUntilReady(int timeout_ms);

@@ -30,6 +30,19 @@ struct Answers {
   }
 };
 
+TEST_CASE("what is sampled is said below the table") {
+  v1::ListPathsResponse paths;
+  v1::ListHopsResponse hops;
+  paths.add_paths()->set_sampling_share(1);
+  hops.add_hops()->set_sampling_share(1);
+  CHECK(PathsText(paths.paths()).find("overloaded") == std::string::npos);
+  CHECK(HopsText(hops.hops()).find("overloaded") == std::string::npos);
+  paths.mutable_paths(0)->set_sampling_share(0.25);
+  hops.mutable_hops(0)->set_sampling_share(0.25);
+  CHECK(PathsText(paths.paths()).find("the probes keep 25") != std::string::npos);
+  CHECK(HopsText(hops.hops()).find("the probes keep 25") != std::string::npos);
+}
+
 TEST_CASE("paths are shown with their hops under them") {
   // clang-format off
   CHECK(PathsText(Answers().paths.paths()) ==
