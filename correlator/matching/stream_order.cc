@@ -27,7 +27,8 @@ bool StreamOrder::Keeps(const StreamStep& step) const {
     return false;
   }
   const StreamStep& before = *std::prev(after);
-  if (after->entered_ns - before.entered_ns > kMaxGapNs) {
+  const int64_t gap_ns = after->entered_ns - before.entered_ns;
+  if (gap_ns > kMaxGapNs) {
     return false;
   }
   const auto share = [](uint32_t begin, uint32_t position, uint32_t end) {
@@ -37,7 +38,9 @@ bool StreamOrder::Keeps(const StreamStep& step) const {
   const double of_entered =
       share(before.entered_position, step.entered_position, after->entered_position);
   const double of_left = share(before.left_position, step.left_position, after->left_position);
-  return std::abs(of_entered - of_left) <= kMaxDeviation;
+  const double deviation = std::abs(of_entered - of_left);
+  return deviation <= kMaxDeviation &&
+         deviation * static_cast<double>(gap_ns) <= static_cast<double>(kMaxDeviationNs);
 }
 
 void StreamOrder::Add(const StreamStep& step) {

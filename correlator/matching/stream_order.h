@@ -40,10 +40,13 @@ class StreamOrder {
 
  private:
   static constexpr int64_t kSpacingNs = 100'000'000;
-  // Neighbours that entered further apart say little about what is between them.
-  static constexpr int64_t kMaxGapNs = 5'000'000'000;
-  // As a share of their distance.
+  // Neighbours that entered further apart say little about what is between them. TCP that loses one
+  // segment five times in a row stands still for more than six seconds.
+  static constexpr int64_t kMaxGapNs = 10'000'000'000;
+  // How far from its place a piece may lie: as a share of the neighbours' distance…
   static constexpr double kMaxDeviation = 0.1;
+  // …and in time, for what is repeated a second later is another piece however far they are apart.
+  static constexpr int64_t kMaxDeviationNs = 500'000'000;
 
   // The first that left behind the step.
   std::vector<StreamStep>::const_iterator After(const StreamStep& step) const;

@@ -56,8 +56,25 @@ TEST_CASE("Between links that are far apart, a piece is where its share of the w
   CHECK_FALSE(order.Keeps(step));
   order.Clear();
   order.Add(StepAt(0, 0, 40));
-  order.Add(StepAt(600'000, 6000, 6040));
-  CHECK_FALSE(order.Keeps(StepAt(100'000, 1000, 6030)));
+  order.Add(StepAt(1'010'000, 10'100, 10'140));
+  CHECK_FALSE(order.Keeps(StepAt(100'000, 1000, 10'130)));
+}
+
+TEST_CASE("What stood still for six seconds behind a segment lost again and again is in order") {
+  StreamOrder order;
+  order.Add(StepAt(0, 0, 40));
+  // All leave at once, and the last of them is told first.
+  order.Add(StepAt(600'000, 6000, 6260));
+  CHECK(order.Keeps(StepAt(10'000, 100, 6250)));
+  CHECK(order.Keeps(StepAt(550'000, 5500, 6250)));
+  // What is said again a second later is another piece, though a second is little of nine.
+  order.Clear();
+  order.Add(StepAt(0, 0, 40));
+  order.Add(StepAt(900'000, 9000, 9040));
+  StreamStep step = StepAt(400'000, 4000, 9030);
+  CHECK(order.Keeps(step));
+  step.left_position = StepAt(460'000, 0, 0).left_position;
+  CHECK_FALSE(order.Keeps(step));
 }
 
 TEST_CASE("Of what is behind or ahead of all that is remembered nothing is known") {
