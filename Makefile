@@ -8,6 +8,7 @@ JOBS ?= $(shell nproc)
 DEMO_SECONDS ?= 60
 FUZZ_SECONDS ?= 600
 SOAK_MINUTES ?= 30
+SOAK_WARM_UP_MINUTES ?= 5
 SOAK_STREAMS ?= 1000
 # Speech is real time and clocks are compared: tests that need the machine to themselves are marked
 # RUN_SERIAL, the others share the cores.
@@ -60,7 +61,8 @@ bench: configure ## Measures the BPF programs, the probe and the correlator; wri
 
 soak: configure ## SOAK_STREAMS=1000 calls for SOAK_MINUTES=30: memory stays flat, no event goes missing
 	@$(NINJA) --target $(PROGRAMS) soak
-	@$(BUILD)/bin/soak --minutes $(SOAK_MINUTES) --streams $(SOAK_STREAMS) --output $(BUILD)/soak.txt
+	@$(BUILD)/bin/soak --minutes $(SOAK_MINUTES) --warm-up-minutes $(SOAK_WARM_UP_MINUTES) \
+	  --streams $(SOAK_STREAMS) --output $(BUILD)/soak.txt
 
 interop: setup-test configure ## Real media programs (GStreamer, rtpengine, a SIP call) as relays; prints a table
 	@$(NINJA) --target $(PROGRAMS) interop-table interop_gstreamer_test interop_rtpengine_test \

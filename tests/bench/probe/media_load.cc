@@ -17,7 +17,7 @@
 namespace audio_latency::bench {
 namespace {
 
-constexpr int kFrameMs = 20;
+constexpr int kFrameMs = 1000 / kPacketsPerSecond;
 constexpr size_t kFrameBytes = 160;
 // Each stream begins elsewhere in the same speech, so that no two send alike.
 constexpr size_t kStreamShiftBytes = 4567;
@@ -67,6 +67,7 @@ absl::Status MediaLoad::Send(int milliseconds) {
                  reinterpret_cast<const sockaddr*>(&to), sizeof(to)) < 0) {
         return lab::ErrnoStatus("sending RTP");
       }
+      ++packets_sent_;
     }
     frame_ += part == kFrameMs - 1 ? 1 : 0;
   }

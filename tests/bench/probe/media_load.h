@@ -15,6 +15,8 @@
 namespace audio_latency::bench {
 
 inline constexpr uint16_t kFirstPort = 10000;
+// Of each stream.
+inline constexpr int kPacketsPerSecond = 50;
 
 // Not thread-safe.
 class MediaLoad {
@@ -27,6 +29,9 @@ class MediaLoad {
   // RESOURCE_EXHAUSTED when the machine cannot keep up: what was measured then is worth nothing.
   absl::Status Send(int milliseconds);
 
+  // In all calls of Send.
+  uint64_t packets_sent() const { return packets_sent_; }
+
  private:
   MediaLoad(const lab::Pod& receiver, std::string audio) : receiver_(receiver), audio_(audio) {}
 
@@ -35,6 +40,7 @@ class MediaLoad {
   lab::FileDescriptor socket_;
   std::vector<lab::FileDescriptor> ports_;
   uint64_t frame_ = 0;
+  uint64_t packets_sent_ = 0;
 };
 
 }  // namespace audio_latency::bench
