@@ -145,7 +145,8 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
   const std::unique_ptr<MatchingStage> matching =
       MatchingStage::Start(*flows, monotonic, *paths, config.matching);
   const std::unique_ptr<ClockStage> clocks = ClockStage::Create(
-      monotonic, *matching, clock_errors, [] { return std::make_unique<LinearClockModel>(); });
+      monotonic, *matching, clock_errors, [] { return std::make_unique<LinearClockModel>(); },
+      config.matching.matcher.decision.window_ns);
   NodeTable nodes(flows.get(), clocks.get(), &realtime, &monotonic,
                   {.max_probes = config.max_probes,
                    .max_flows = config.max_flows_per_probe,

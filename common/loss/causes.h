@@ -26,6 +26,9 @@ inline constexpr char kCauseMalformedBatch[] = "malformed_batch";
 // The node's clock did not become good in time, or the event's time is none of it.
 inline constexpr char kCauseClockUnsynchronised[] = "clock_unsynchronised";
 inline constexpr char kCauseTimeOutOfRange[] = "time_out_of_range";
+// Older than the matching window (MATCH_WINDOW_MS) when it arrived, such as what a probe sent again
+// after a long break, or when its turn came.
+inline constexpr char kCauseTooLate[] = "too_late";
 // Overwritten in the matching table before it was decided (MATCH_TABLE_EVENTS).
 inline constexpr char kCauseTableOverwritten[] = "table_overwritten";
 

@@ -14,8 +14,7 @@
 namespace audio_latency::correlator {
 namespace {
 
-// Matching would drop them anyway; beyond this a time is no time of the node's clock.
-constexpr int64_t kMaxBehindNs = 3'600'000'000'000;
+// Matching would drop them anyway.
 constexpr int64_t kMaxAheadNs = 1'000'000'000;
 
 // The largest bound of the last kBoundMemoryNs, up to a slice more.
@@ -50,17 +49,20 @@ struct NodeState {
   std::vector<Observation> observations;
   LargestBound bounds;
   uint64_t unsynchronised_events = 0;
+  uint64_t too_late_events = 0;
   uint64_t out_of_range_events = 0;
 };
 
 class ClockStageImplementation final : public ClockStage {
  public:
   ClockStageImplementation(const Clock& clock, ObservationSink& sink, ClockErrorBoard& errors,
-                           std::function<std::unique_ptr<ClockModel>()> make_model)
+                           std::function<std::unique_ptr<ClockModel>()> make_model,
+                           int64_t window_ns)
       : clock_(clock),
         sink_(sink),
         errors_(errors),
         make_model_(std::move(make_model)),
+        window_ns_(std::min(window_ns, kMaxBehindNs)),
         states_(std::make_unique<std::atomic<NodeState*>[]>(kMaxNodes)) {}
 
   ~ClockStageImplementation() override {
@@ -121,6 +123,7 @@ class ClockStageImplementation final : public ClockStage {
         .drift = state.clock->drift(),
         .waiting_events = state.held.size(),
         .unsynchronised_events = state.unsynchronised_events,
+        .too_late_events = state.too_late_events,
         .out_of_range_events = state.out_of_range_events};
   }
 
@@ -157,6 +160,10 @@ class ClockStageImplementation final : public ClockStage {
         ++state->out_of_range_events;
         continue;
       }
+      if (event.node_time_ns < node_now_ns - window_ns_) {
+        ++state->too_late_events;
+        continue;
+      }
       bound_ns = std::max(bound_ns, state->clock->ErrorBoundAtNs(event.node_time_ns));
       state->observations.push_back({.signature = event.signature,
                                      .time_ns = state->clock->ToCorrelatorNs(event.node_time_ns),
@@ -174,6 +181,7 @@ class ClockStageImplementation final : public ClockStage {
   ObservationSink& sink_;
   ClockErrorBoard& errors_;
   const std::function<std::unique_ptr<ClockModel>()> make_model_;
+  const int64_t window_ns_;
   mutable std::mutex growth_mutex_;
   std::unique_ptr<std::atomic<NodeState*>[]> states_;
 };
@@ -182,9 +190,9 @@ class ClockStageImplementation final : public ClockStage {
 
 std::unique_ptr<ClockStage> ClockStage::Create(
     const Clock& monotonic_clock, ObservationSink& sink, ClockErrorBoard& errors,
-    std::function<std::unique_ptr<ClockModel>()> make_model) {
+    std::function<std::unique_ptr<ClockModel>()> make_model, int64_t window_ns) {
   return std::make_unique<ClockStageImplementation>(monotonic_clock, sink, errors,
-                                                    std::move(make_model));
+                                                    std::move(make_model), window_ns);
 }
 
 }  // namespace audio_latency::correlator

@@ -36,8 +36,10 @@ struct ClockStatus {
   double drift = 0;
   // Events held until the clock is good.
   uint64_t waiting_events = 0;
-  // Events dropped before the clock was good, and events whose time no clock error explains.
+  // Events dropped before the clock was good, events older than the matching window, and events
+  // whose time no clock error explains.
   uint64_t unsynchronised_events = 0;
+  uint64_t too_late_events = 0;
   uint64_t out_of_range_events = 0;
 };
 

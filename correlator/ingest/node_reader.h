@@ -53,7 +53,8 @@ struct NodeSnapshot {
     bool lost = false;
   };
   std::vector<Drop> drops;
-  // Lost events / (events + lost events).
+  // Lost events / all events, since the start; an event that was taken and lost afterwards counts
+  // once.
   double lost_share = 0;
   // Of the signatures, what the probe kept when it made its newest events.
   double sampling_share = 1;

@@ -65,6 +65,9 @@ NodeSnapshot NodeTable::Snapshot(const Node& node_const) const {
   if (clock.unsynchronised_events > 0) {
     drops[kCauseClockUnsynchronised] += clock.unsynchronised_events;
   }
+  if (clock.too_late_events > 0) {
+    drops[kCauseTooLate] += clock.too_late_events;
+  }
   if (clock.out_of_range_events > 0) {
     drops[kCauseTimeOutOfRange] += clock.out_of_range_events;
   }
@@ -76,7 +79,13 @@ NodeSnapshot NodeTable::Snapshot(const Node& node_const) const {
     lost += is_lost ? static_cast<double>(count) : 0;
   }
   snapshot.sampling_share = SamplingShare(node.sampling_threshold);
-  snapshot.lost_share = lost == 0 ? 0 : lost / (snapshot.events + lost);
+  // Of the events taken, some were lost afterwards: they are in both numbers.
+  const auto no_room = node.drops.find(kCauseCorrelatorFlowLimit);
+  const double lost_afterwards = static_cast<double>(
+      clock.unsynchronised_events + clock.too_late_events + clock.out_of_range_events +
+      (no_room == node.drops.end() ? 0 : no_room->second));
+  const double events = std::max(0.0, snapshot.events - lost_afterwards) + lost;
+  snapshot.lost_share = lost == 0 ? 0 : lost / events;
   return snapshot;
 }
 

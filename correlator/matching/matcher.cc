@@ -42,6 +42,10 @@ void Matcher::Forget(int64_t now_ns) {
     live_begin_ = marks_.front().end;
     marks_.pop_front();
   }
+  // Nobody decided them in time.
+  for (cursor_ = std::max(cursor_, log_.begin()); cursor_ < live_begin_; ++cursor_) {
+    counters_.too_late += (log_.At(cursor_).flow_and_flags & kLogDecided) == 0;
+  }
   live_begin_ = std::max(live_begin_, log_.begin());
   counters_.live_observations = log_.end() - live_begin_;
   counters_.most_observations = log_.capacity();
@@ -54,8 +58,12 @@ void Matcher::Add(std::span<const Observation> observations, int64_t now_ns) {
   const int64_t newest_ns = now_ns + kMaxAheadNs;
   accepted_.clear();
   for (const Observation& observation : observations) {
-    counters_.late += observation.time_ns < waited_ns || observation.time_ns > newest_ns;
-    if (observation.time_ns >= oldest_ns && observation.time_ns <= newest_ns) {
+    if (observation.time_ns < oldest_ns) {
+      ++counters_.too_late;
+    } else if (observation.time_ns > newest_ns) {
+      ++counters_.out_of_range;
+    } else {
+      counters_.late += observation.time_ns < waited_ns;
       accepted_.push_back(observation);
     }
   }
@@ -73,7 +81,6 @@ void Matcher::Decide(int64_t now_ns, std::vector<Match>* matches) {
   Forget(now_ns);
   const uint64_t end = ArrivedBy(now_ns - options_.hold_ns);
   settled_end_ = std::max(end, ArrivedBy(now_ns - options_.hold_ns / 2));
-  cursor_ = std::max(cursor_, live_begin_);
   std::array<uint64_t, kPrefetchBatch> batch;
   while (cursor_ < end) {
     size_t count = 0;
@@ -171,6 +178,7 @@ void Matcher::DecideAt(uint64_t sequence, int64_t now_ns, std::vector<Match>* ma
   Flood& flood = floods_[(signature >> 20) % floods_.size()];
   if (flood.signature == signature && now_ns < flood.until_ns) {
     entry.flow_and_flags |= kLogDecided;
+    ++counters_.flooded_observations;
     return;
   }
   passages_.clear();
@@ -182,6 +190,7 @@ void Matcher::DecideAt(uint64_t sequence, int64_t now_ns, std::vector<Match>* ma
   if (!is_bounded) {
     flood = {.signature = signature, .until_ns = now_ns + kFloodPauseNs};
     entry.flow_and_flags |= kLogDecided;
+    ++counters_.flooded_observations;
     ++counters_.collisions;
     return;
   }
@@ -267,8 +276,12 @@ void Matcher::WriteBack() {
       const PiecePassage& predecessor = passages_[static_cast<size_t>(passage.predecessor)];
       link = static_cast<uint32_t>(observations_[predecessor.begin].sequence);
     }
+    const bool is_matched = passage.is_told || passage.transit_reported || passage.linked;
+    uint64_t& decided =
+        is_matched ? counters_.matched_observations : counters_.unmatched_observations;
     for (uint32_t i = passage.begin; i < passage.end; ++i) {
       LogEntry& entry = log_.At(observations_[i].sequence);
+      decided += (flags & ~entry.flow_and_flags & kLogDecided) != 0;
       entry.flow_and_flags |= flags;
       entry.link = link;
     }

@@ -19,9 +19,19 @@ struct MatchingCounters {
   uint64_t unconfirmed = 0;
   // Observations overwritten before they were decided.
   uint64_t overwritten = 0;
-  // Observations that came later than the wait for stragglers allows (matched all the same), or are
-  // older than the window (dropped).
+  // Observations that came later than the wait for stragglers allows, and are taken all the same.
   uint64_t late = 0;
+  // Observations that came, or whose turn came, when they were older than the window: dropped.
+  uint64_t too_late = 0;
+  // Observations of a time that is still to come: dropped.
+  uint64_t out_of_range = 0;
+  // What became of the others when they were decided: part of something that is told; seen at one
+  // point only, or not told for want of proof; of a signature that too many have. An observation is
+  // in one of these, or dropped and counted, or waits. (`overwritten` counts a few beside that were
+  // only harder to find.)
+  uint64_t matched_observations = 0;
+  uint64_t unmatched_observations = 0;
+  uint64_t flooded_observations = 0;
   // Passages across nodes where neither directions nor known homes told the ends, only the order of
   // times. Of capture files; probes tell directions.
   uint64_t placed_by_time = 0;

@@ -153,6 +153,11 @@ class MatchingStageImplementation final : public MatchingStage {
       sum.unconfirmed += one.unconfirmed;
       sum.overwritten += one.overwritten;
       sum.late += one.late;
+      sum.too_late += one.too_late;
+      sum.out_of_range += one.out_of_range;
+      sum.matched_observations += one.matched_observations;
+      sum.unmatched_observations += one.unmatched_observations;
+      sum.flooded_observations += one.flooded_observations;
       sum.placed_by_time += one.placed_by_time;
       sum.queue_full += one.queue_full;
       sum.queued += one.queued;

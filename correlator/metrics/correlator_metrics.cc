@@ -24,7 +24,7 @@ constexpr double kNsPerSecond = 1e9;
 // Counts that grow although nothing is wrong, so that nobody is to be alarmed by them.
 // Audio that came from, or went to, where no probe watches.
 constexpr std::string_view kNotReported[] = {"incomplete_path"};
-// A probe that connects again resends what it is not sure of, some of it too late.
+// A probe that connects again resends what it is not sure of, some of it late.
 constexpr std::string_view kIgnored[] = {"duplicate_batch", "observation_late"};
 
 bool IsOneOf(std::string_view name, std::span<const std::string_view> names) {
@@ -237,6 +237,8 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     const MatchingCounters counters = matching_.Counters();
     AddNotProcessed(kCauseTableOverwritten, static_cast<double>(counters.overwritten));
     AddNotProcessed("observation_late", static_cast<double>(counters.late));
+    AddNotProcessed(kCauseTooLate, static_cast<double>(counters.too_late));
+    AddNotProcessed(kCauseTimeOutOfRange, static_cast<double>(counters.out_of_range));
     AddNotProcessed(kCauseCorrelatorOverloaded, static_cast<double>(counters.queue_full));
   }
 
@@ -270,6 +272,13 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     families->push_back(
         Single(CounterFamily("audio_latency_observations_total", "Signature events matched over."),
                number(counters.observations)));
+    prometheus::MetricFamily decided =
+        CounterFamily("audio_latency_observations_decided_total",
+                      "Signature events that were decided, by what became of them.");
+    AddSample({{"as", "matched"}}, number(counters.matched_observations), &decided);
+    AddSample({{"as", "unmatched"}}, number(counters.unmatched_observations), &decided);
+    AddSample({{"as", "flooded"}}, number(counters.flooded_observations), &decided);
+    families->push_back(std::move(decided));
     families->push_back(Single(
         GaugeFamily("audio_latency_live_observations", "Signature events held for matching now."),
         number(counters.live_observations)));
@@ -366,7 +375,8 @@ class SnapshotMetrics final : public CorrelatorMetrics {
               "Pieces of audio of which no path is reported, for a part of the way was not seen.");
   LimitedFamily ignored_ =
       Counter("audio_latency_input_ignored_total",
-              "What probes sent twice (batches) or too late (observations), and was left out.");
+              "What probes sent twice (batches), and was left out, or late (observations), and was "
+              "taken all the same.");
   LimitedFamily node_connected_ =
       Gauge("audio_latency_node_connected", "Whether the node's probe is connected.");
   LimitedFamily node_last_seen_ = Gauge("audio_latency_node_last_seen_timestamp_seconds",

@@ -21,11 +21,13 @@ Losses::Losses(const std::vector<NodeSnapshot>& nodes, const PathReader& paths,
     return;
   }
   const MatchingCounters counters = matching->Counters();
-  // What is overwritten was taken before.
+  // These were taken before.
   const auto observations = static_cast<double>(counters.observations);
-  const double overwritten = std::min(observations, static_cast<double>(counters.overwritten));
+  const double dropped = std::min(
+      observations,
+      static_cast<double>(counters.overwritten + counters.too_late + counters.out_of_range));
   correlator_kept_ =
-      KeptShare(observations - overwritten, overwritten + static_cast<double>(counters.queue_full));
+      KeptShare(observations - dropped, dropped + static_cast<double>(counters.queue_full));
   for (const auto& [cause, count] : paths.Drops()) {
     if (cause == "match_queue_full") {
       correlator_kept_ *=

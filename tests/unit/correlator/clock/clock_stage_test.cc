@@ -187,6 +187,21 @@ TEST_CASE("A new probe instance starts with a new clock") {
   CHECK(fixture.stage->StatusOf(kNode).unsynchronised_events == 1);
 }
 
+TEST_CASE("Events older than the matching window are dropped and counted as too late") {
+  Fixture fixture;
+  fixture.stage = ClockStage::Create(
+      fixture.clock, fixture, fixture.errors, [] { return std::make_unique<LinearClockModel>(); },
+      10 * kSecondNs);
+  fixture.Exchange(5);
+  std::vector<NodeEvent> events(3, fixture.EventNow());
+  events[0].node_time_ns -= 11 * kSecondNs;
+  events[1].node_time_ns -= 9 * kSecondNs;
+  fixture.stage->Take(kNode, events);
+  CHECK(fixture.observations.size() == 2);
+  CHECK(fixture.stage->StatusOf(kNode).too_late_events == 1);
+  CHECK(fixture.stage->StatusOf(kNode).out_of_range_events == 0);
+}
+
 TEST_CASE("Times that no clock error explains are dropped and counted") {
   Fixture fixture;
   fixture.Exchange(5);

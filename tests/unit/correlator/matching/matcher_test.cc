@@ -332,8 +332,38 @@ TEST_CASE("What is older than the window, or of the future, is dropped and count
   fixture.See(fixture.in.source_container, 8, 1, kStartNs + 3 * kSecondNs);
   fixture.See(fixture.in.destination_container, 8, 1, kStartNs + 3 * kSecondNs);
   CHECK(fixture.DecideLater().empty());
-  CHECK(fixture.matcher.counters().late == 4);
+  CHECK(fixture.matcher.counters().too_late == 2);
+  CHECK(fixture.matcher.counters().out_of_range == 2);
+  CHECK(fixture.matcher.counters().late == 0);
   CHECK(fixture.matcher.counters().live_observations == 0);
+}
+
+TEST_CASE("Every observation is decided, dropped and counted, or waits") {
+  Fixture fixture;
+  const auto waiting = [&] {
+    const MatchingCounters& counters = fixture.matcher.counters();
+    return counters.observations - counters.too_late - counters.out_of_range -
+           counters.matched_observations - counters.unmatched_observations -
+           counters.flooded_observations;
+  };
+  fixture.Pass(fixture.in, 7, 1, kStartNs);
+  fixture.Pass(fixture.in, 8, 2, kStartNs);
+  fixture.See(fixture.in.source_container, 9, 3, kStartNs);
+  fixture.See(fixture.in.source_container, 10, 4, kStartNs - 11 * kSecondNs);
+  CHECK(waiting() == 9);
+  fixture.DecideLater();
+  CHECK(waiting() == 0);
+  CHECK(fixture.matcher.counters().matched_observations == 8);
+  CHECK(fixture.matcher.counters().unmatched_observations == 1);
+  fixture.matches.clear();
+  // A thread that stood still for longer than the window finds them too old.
+  fixture.Pass(fixture.in, 11, 5, fixture.now_ns);
+  fixture.now_ns += 30 * kSecondNs;
+  fixture.See(fixture.in.source_container, 12, 6, fixture.now_ns);
+  CHECK(fixture.DecideLater().empty());
+  CHECK(fixture.matcher.counters().too_late == 1 + 4);
+  fixture.DecideLater();
+  CHECK(waiting() == 0);
 }
 
 TEST_CASE("A flood of one signature is a collision, and costs no more than one look") {

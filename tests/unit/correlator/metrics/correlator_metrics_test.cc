@@ -137,6 +137,21 @@ TEST_CASE("what happens though nothing is wrong is not called an error") {
   CHECK(CheckByPromtool(page) == 0);
 }
 
+TEST_CASE("what came too late is an error, and the account of what was decided is told") {
+  Correlator correlator;
+  correlator.matching.counters.too_late = 6;
+  correlator.matching.counters.out_of_range = 2;
+  correlator.matching.counters.matched_observations = 40;
+  correlator.matching.counters.unmatched_observations = 30;
+  correlator.matching.counters.flooded_observations = 20;
+  const std::string page = correlator.Page();
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="too_late"} 6)"));
+  CHECK(Has(page, R"(audio_processing_errors_total{error_type="time_out_of_range"} 2)"));
+  CHECK(Has(page, R"(audio_latency_observations_decided_total{as="matched"} 40)"));
+  CHECK(Has(page, R"(audio_latency_observations_decided_total{as="unmatched"} 30)"));
+  CHECK(Has(page, R"(audio_latency_observations_decided_total{as="flooded"} 20)"));
+}
+
 TEST_CASE("promtool finds nothing wrong") {
   Correlator correlator;
   CHECK(CheckByPromtool(correlator.Page()) == 0);

@@ -58,7 +58,9 @@ TEST_CASE("every answer tells what share of its events was lost, and what share 
   server.matching.counters.queue_full = 100;
   REQUIRE(ListPaths(&server, {}, &paths).ok());
   CHECK(paths.paths(0).hops(1).lost_share() == Approx(1 - 0.5 * 0.9));
-  server.matching.counters.overwritten = 450;
+  server.matching.counters.overwritten = 300;
+  server.matching.counters.too_late = 100;
+  server.matching.counters.out_of_range = 50;
   REQUIRE(ListPaths(&server, {}, &paths).ok());
   CHECK(paths.paths(0).hops(1).lost_share() == Approx(1 - 0.5 * 0.45));
   server.paths.drops = {{"match_queue_full", 1000}};
