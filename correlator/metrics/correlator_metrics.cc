@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
 
 #include "common/loss/causes.h"
 #include "common/version/version.h"
+#include "correlator/metrics/node_gauges.h"
 #include "correlator/metrics/series_limit.h"
 
 namespace audio_latency::correlator {
@@ -18,7 +20,6 @@ using Families = std::vector<prometheus::MetricFamily>;
 
 // Of gauges, which tell of now.
 constexpr uint32_t kErrorWindowSeconds = 60;
-constexpr double kPpm = 1e-6;
 constexpr double kNsPerSecond = 1e9;
 
 // Counts that grow although nothing is wrong, so that nobody is to be alarmed by them.
@@ -95,7 +96,11 @@ class SnapshotMetrics final : public CorrelatorMetrics {
         matching_(sources.matching),
         load_(sources.load),
         tables_(std::move(sources.tables)),
-        max_series_(max_series) {}
+        max_series_(max_series) {
+    for (const NodeGauge& gauge : NodeGauges()) {
+      node_gauges_.push_back(Gauge(gauge.name, gauge.help));
+    }
+  }
 
   Families Collect() override {
     const std::lock_guard lock(mutex_);
@@ -107,10 +112,16 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     prometheus::MetricFamily limited =
         GaugeFamily("audio_latency_limited_series",
                     "Series that found no place of their own and are put together as other.");
-    for (LimitedFamily* family : limited_) {
+    const auto add = [&](LimitedFamily* family) {
       families.push_back(Finish(family));
       AddSample({{"family", family->empty.name}}, static_cast<double>(family->limit.limited()),
                 &limited);
+    };
+    for (LimitedFamily* const family : limited_) {
+      add(family);
+    }
+    for (LimitedFamily& gauge : node_gauges_) {
+      add(&gauge);
     }
     families.push_back(std::move(limited));
     AddMatching(&families);
@@ -189,12 +200,7 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     }
     for (const NodeSnapshot& node : nodes_.Nodes()) {
       const MetricLabels labels = {{"node", node.node}};
-      Add(labels, {node.connected ? 1.0 : 0.0}, &node_connected_);
-      Add(labels, {static_cast<double>(node.last_seen_unix_ns) / kNsPerSecond}, &node_last_seen_);
       Add(labels, {node.events}, &node_events_);
-      Add(labels, {node.flows}, &node_flows_);
-      Add(labels, {node.lost_share}, &node_lost_);
-      Add(labels, {node.sampling_share}, &node_sampling_);
       Add({{"node", node.node}, {"version", node.version}}, {1}, &node_info_);
       for (const ClockState state :
            {ClockState::kSynchronising, ClockState::kGood, ClockState::kStale}) {
@@ -202,23 +208,16 @@ class SnapshotMetrics final : public CorrelatorMetrics {
             {node.clock_state == state ? 1.0 : 0.0}, &clock_state_);
       }
       if (node.clock_state != ClockState::kSynchronising) {
-        Add(labels, {node.clock_error_bound_seconds}, &clock_error_);
-        Add(labels, {node.clock_offset_seconds}, &clock_offset_);
-        Add(labels, {node.clock_drift_ppm * kPpm}, &clock_drift_);
         for (const ClockSource source : {ClockSource::kDatagrams, ClockSource::kStream}) {
           Add({{"node", node.node},
                {"source", source == ClockSource::kDatagrams ? "udp" : "stream"}},
               {node.clock_source == source ? 1.0 : 0.0}, &clock_source_);
         }
       }
-      Add(labels, {node.clock_waiting_events}, &clock_waiting_);
-      if (node.kernel_clock.has_value()) {
-        const NodeSnapshot::KernelClock& kernel = *node.kernel_clock;
-        Add(labels, {kernel.is_synchronised ? 1.0 : 0.0}, &kernel_synchronised_);
-        Add(labels, {kernel.offset_seconds}, &kernel_offset_);
-        Add(labels, {kernel.frequency_ppm * kPpm}, &kernel_frequency_);
-        Add(labels, {kernel.estimated_error_seconds}, &kernel_estimated_error_);
-        Add(labels, {kernel.maximum_error_seconds}, &kernel_maximum_error_);
+      for (size_t i = 0; i < node_gauges_.size(); ++i) {
+        if (const std::optional<double> value = NodeGauges()[i].read(node); value.has_value()) {
+          Add(labels, {*value}, &node_gauges_[i]);
+        }
       }
       for (const NodeSnapshot::Drop& drop : node.drops) {
         Add({{"node", node.node}, {"cause", drop.cause}, {"lost", drop.lost ? "true" : "false"}},
@@ -377,87 +376,28 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       Counter("audio_latency_input_ignored_total",
               "What probes sent twice (batches), and was left out, or late (observations), and was "
               "taken all the same.");
-  LimitedFamily node_connected_ =
-      Gauge("audio_latency_node_connected", "Whether the node's probe is connected.");
-  LimitedFamily node_last_seen_ = Gauge("audio_latency_node_last_seen_timestamp_seconds",
-                                        "Unix time of the last message of the node's probe.");
   LimitedFamily node_events_ =
       Counter("audio_latency_node_events_total", "Signature events taken from the node's probe.");
-  LimitedFamily node_flows_ =
-      Gauge("audio_latency_node_flows", "Audio flows that the node's probe sees now.");
-  LimitedFamily node_lost_ = Gauge("audio_latency_node_lost_ratio",
-                                   "Share of the node's events that were lost before matching.");
-  LimitedFamily node_sampling_ =
-      Gauge("audio_latency_node_sampling_share",
-            "Share of the signatures that the node's probe kept of its newest events.");
   LimitedFamily node_info_ = Gauge("audio_latency_node_info", "Version of the node's probe.");
   LimitedFamily clock_state_ =
       Gauge("audio_latency_node_clock_state", "1 for the state that the node's clock is in.");
-  LimitedFamily clock_error_ =
-      Gauge("audio_latency_node_clock_error_bound_seconds",
-            "How far the node's clock, as corrected, may be off the correlator's, either way.");
-  LimitedFamily clock_offset_ = Gauge("audio_latency_node_clock_offset_seconds",
-                                      "The correlator's monotonic clock minus the node's.");
-  LimitedFamily clock_drift_ = Gauge("audio_latency_node_clock_drift_ratio",
-                                     "By how much the offset grows, in seconds each second.");
   LimitedFamily clock_source_ =
       Gauge("audio_latency_node_clock_source",
             "1 for how the node's clock is measured: over UDP, or on the stream when that does not "
             "pass.");
-  LimitedFamily clock_waiting_ =
-      Gauge("audio_latency_node_clock_waiting_events",
-            "Events of the node that are not told before its clock is good.");
-  LimitedFamily kernel_synchronised_ =
-      Gauge("audio_latency_node_kernel_clock_synchronised",
-            "1 while the node's kernel says that its wall clock is disciplined (adjtimex).");
-  LimitedFamily kernel_offset_ = Gauge("audio_latency_node_kernel_clock_offset_seconds",
-                                       "What the kernel has still to slew the wall clock by.");
-  LimitedFamily kernel_frequency_ = Gauge("audio_latency_node_kernel_clock_frequency_ratio",
-                                          "The kernel's correction of its clock's rate.");
-  LimitedFamily kernel_estimated_error_ =
-      Gauge("audio_latency_node_kernel_clock_estimated_error_seconds",
-            "The kernel's estimate of the wall clock's error.");
-  LimitedFamily kernel_maximum_error_ =
-      Gauge("audio_latency_node_kernel_clock_maximum_error_seconds",
-            "The kernel's bound of the wall clock's error.");
   LimitedFamily node_drops_ =
       Counter("audio_latency_node_drops_total",
               "What the node's probe did not turn into events or could not deliver, by cause.");
 
-  // In the order of the page.
-  const std::vector<LimitedFamily*> limited_ = {&transit_,
-                                                &processing_,
-                                                &path_,
-                                                &transit_error_,
-                                                &processing_error_,
-                                                &path_error_,
-                                                &transit_negative_,
-                                                &path_negative_,
-                                                &path_coverage_,
-                                                &path_last_seen_,
-                                                &signatures_,
-                                                &errors_,
-                                                &not_reported_,
-                                                &ignored_,
-                                                &node_connected_,
-                                                &node_last_seen_,
-                                                &node_events_,
-                                                &node_flows_,
-                                                &node_lost_,
-                                                &node_sampling_,
-                                                &node_info_,
-                                                &clock_state_,
-                                                &clock_error_,
-                                                &clock_offset_,
-                                                &clock_drift_,
-                                                &clock_source_,
-                                                &clock_waiting_,
-                                                &kernel_synchronised_,
-                                                &kernel_offset_,
-                                                &kernel_frequency_,
-                                                &kernel_estimated_error_,
-                                                &kernel_maximum_error_,
-                                                &node_drops_};
+  // One for each of NodeGauges().
+  std::vector<LimitedFamily> node_gauges_;
+
+  // In the order of the page, before node_gauges_.
+  const std::vector<LimitedFamily*> limited_ = {
+      &transit_,    &processing_,       &path_,          &transit_error_, &processing_error_,
+      &path_error_, &transit_negative_, &path_negative_, &path_coverage_, &path_last_seen_,
+      &signatures_, &errors_,           &not_reported_,  &ignored_,       &node_events_,
+      &node_info_,  &clock_state_,      &clock_source_,  &node_drops_};
 };
 
 }  // namespace

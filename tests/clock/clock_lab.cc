@@ -34,6 +34,7 @@
 #include "nlohmann/json.hpp"
 #include "probe/uplink/batcher.h"
 #include "probe/uplink/uplink.h"
+#include "tests/clock/settable_realtime.h"
 #include "tests/clock/skewed_clock.h"
 #include "tests/unit/probe/uplink/test_events.h"
 

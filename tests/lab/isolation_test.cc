@@ -6,22 +6,22 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <set>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 #include "tests/lab/cluster.h"
 #include "tests/lab/lab.h"
 #include "tests/lab/process.h"
+#include "tests/support/eventually.h"
 
 namespace audio_latency::lab {
 namespace {
+
+using testing::Eventually;
 
 // What a lab could leave behind, as the world outside sees it.
 struct World {
@@ -67,16 +67,6 @@ int CountProcesses(const std::string& mark) {
     count += line.find(mark) != std::string::npos ? 1 : 0;
   }
   return count;
-}
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 500; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
 }
 
 // A number of seconds to sleep that nothing else on the machine uses.

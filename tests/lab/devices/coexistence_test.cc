@@ -17,16 +17,18 @@
 
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
-#include "nlohmann/json.hpp"
 #include "probe/capture/capture_program.h"
 #include "probe/capture/hiding_watch.h"
 #include "probe/capture/interface_directory.h"
 #include "tests/lab/audio/socket.h"
 #include "tests/lab/devices/neighbour_program.h"
 #include "tests/lab/lab_test.h"
+#include "tests/support/recording_logger.h"
 
 namespace audio_latency::lab {
 namespace {
+
+using testing::RecordingLogger;
 
 using probe::CaptureProgram;
 using probe::HiddenPackets;
@@ -87,31 +89,6 @@ bool IsAhead(Ours ours, NeighbourHook hook) {
 bool IsRefused(Ours ours, NeighbourHook hook) {
   return ours == Ours::kClsact && hook == NeighbourHook::kIngressQdisc;
 }
-
-class ListLogger final : public Logger {
- public:
-  bool IsOn(LogLevel) const override { return true; }
-  void Log(LogLevel, std::string_view event_type, std::string_view message,
-           const nlohmann::json&) override {
-    const std::lock_guard lock(mutex_);
-    lines_.push_back(fmt::format("{}: {}", event_type, message));
-  }
-  // The lines of that kind, in one text.
-  std::string Lines(std::string_view event_type) {
-    const std::lock_guard lock(mutex_);
-    std::string found;
-    for (const std::string& line : lines_) {
-      if (line.starts_with(event_type)) {
-        found += line + "\n";
-      }
-    }
-    return found;
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> lines_;
-};
 
 // One end of the traffic.
 struct End {
@@ -232,13 +209,13 @@ class Watching {
 
   // Looks go on while this waits.
   std::vector<HiddenPackets> Hidden() const { return watch_->Hidden(); }
-  std::string Warnings() { return logger_.Lines("packets_hidden"); }
+  std::string Warnings() { return logger_.Text("packets_hidden"); }
 
  private:
   uint64_t Packets() const { return program_.Read()[CAPTURE_COUNTER_PACKETS]; }
 
   const CaptureProgram& program_;
-  ListLogger logger_;
+  RecordingLogger logger_;
   probe::InterfaceDirectory directory_;
   std::unique_ptr<probe::Attacher> attacher_;
   std::unique_ptr<probe::Attachment> attachment_;

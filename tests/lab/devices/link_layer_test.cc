@@ -4,22 +4,23 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <chrono>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "nlohmann/json.hpp"
 #include "probe/capture/capture_program.h"
 #include "probe/capture/interface_watcher.h"
 #include "tests/bpf/support/frame_builder.h"
 #include "tests/lab/devices/tun_device.h"
 #include "tests/lab/devices/watched_interface.h"
 #include "tests/lab/lab_test.h"
+#include "tests/support/eventually.h"
+#include "tests/support/recording_logger.h"
 
 namespace audio_latency::lab {
 namespace {
+
+using testing::Eventually;
+using testing::RecordingLogger;
 
 using testing::Bytes;
 
@@ -103,38 +104,9 @@ TEST_CASE("a tun device is watched by its IP headers, with tcx and with clsact")
   CHECK(seen.counters[CAPTURE_COUNTER_NOT_IP] == 0);
 }
 
-class ListLogger final : public Logger {
- public:
-  bool IsOn(LogLevel) const override { return true; }
-  void Log(LogLevel, std::string_view event_type, std::string_view message,
-           const nlohmann::json&) override {
-    const std::lock_guard lock(mutex_);
-    lines_ += std::string(event_type) + ": " + std::string(message) + "\n";
-  }
-  std::string lines() {
-    const std::lock_guard lock(mutex_);
-    return lines_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::string lines_;
-};
-
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 300; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
-
 TEST_CASE("a device of an unknown kind is left alone, said so, and taken when it changes") {
   const NetworkNamespace network = Require(NetworkNamespace::Create());
-  ListLogger logger;
+  RecordingLogger logger;
   probe::InterfaceDirectory directory;
   const auto program = Require(probe::CaptureProgram::Load(probe::ProbeConfig{}));
   Require(network.RunInside([&]() -> absl::Status {
@@ -149,8 +121,8 @@ TEST_CASE("a device of an unknown kind is left alone, said so, and taken when it
     CHECK(directory.size() == 0);
     CHECK(directory.Refused() ==
           std::vector<probe::RefusedInterface>{{"tun0", "unknown_link_layer"}});
-    CHECK_THAT(logger.lines(), Catch::Contains("interface_refused: Not watching tun0") &&
-                                   Catch::Contains("hardware type 280"));
+    CHECK_THAT(logger.Text(), Catch::Contains("interface_refused: Not watching tun0") &&
+                                  Catch::Contains("hardware type 280"));
 
     RETURN_IF_ERROR(device.SetHardwareType(kNone));
     RETURN_IF_ERROR(network.Configure("link set tun0 up\n"));

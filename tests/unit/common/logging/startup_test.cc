@@ -5,36 +5,25 @@
 #include <vector>
 
 #include "common/version/version.h"
-#include "nlohmann/json.hpp"
+#include "tests/support/recording_logger.h"
 
 namespace audio_latency {
 namespace {
 
-class ListLogger final : public Logger {
- public:
-  bool IsOn(LogLevel) const override { return true; }
-  void Log(LogLevel level, std::string_view event_type, std::string_view message,
-           const nlohmann::json& fields) override {
-    lines.push_back({{"level", static_cast<int>(level)},
-                     {"event_type", event_type},
-                     {"message", message},
-                     {"fields", fields}});
-  }
-
-  std::vector<nlohmann::json> lines;
-};
+using testing::RecordingLogger;
 
 TEST_CASE("a start tells program, version, options and what is doubtful") {
-  ListLogger logger;
+  RecordingLogger logger;
   LogStartup("a-program", {{"LOG_LEVEL", "info"}, {"INTERFACE", "auto"}}, {"one", "two"}, &logger);
-  REQUIRE(logger.lines.size() == 3);
-  CHECK(logger.lines[0]["event_type"] == "startup");
-  CHECK(logger.lines[0]["message"] == "Starting a-program");
-  CHECK(logger.lines[0]["fields"]["version"] == std::string(Version()));
-  CHECK(logger.lines[0]["fields"]["config"]["INTERFACE"] == "auto");
-  CHECK(logger.lines[1]["event_type"] == "config_warning");
-  CHECK(logger.lines[1]["level"] == static_cast<int>(LogLevel::kWarn));
-  CHECK(logger.lines[2]["message"] == "two");
+  const std::vector<RecordingLogger::Line> lines = logger.lines();
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0].event_type == "startup");
+  CHECK(lines[0].message == "Starting a-program");
+  CHECK(lines[0].fields["version"] == std::string(Version()));
+  CHECK(lines[0].fields["config"]["INTERFACE"] == "auto");
+  CHECK(lines[1].event_type == "config_warning");
+  CHECK(lines[1].level == LogLevel::kWarn);
+  CHECK(lines[2].message == "two");
 }
 
 }  // namespace

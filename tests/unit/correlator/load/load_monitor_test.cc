@@ -2,40 +2,22 @@
 
 #include "correlator/load/load_monitor.h"
 
-#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <functional>
-#include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "correlator/matching/matching_stage.h"
-#include "nlohmann/json.hpp"
+#include "tests/support/eventually.h"
+#include "tests/support/recording_logger.h"
 
 namespace audio_latency::correlator {
 namespace {
 
-class ListLogger final : public Logger {
- public:
-  bool IsOn(LogLevel) const override { return true; }
-  void Log(LogLevel, std::string_view event_type, std::string_view,
-           const nlohmann::json&) override {
-    const std::scoped_lock lock(mutex_);
-    types_.emplace_back(event_type);
-  }
-  bool Has(const std::string& type) const {
-    const std::scoped_lock lock(mutex_);
-    return std::find(types_.begin(), types_.end(), type) != types_.end();
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> types_;
-};
+using testing::Eventually;
+using testing::RecordingLogger;
 
 // Takes its time for every block.
 class SlowSink final : public MatchSink {
@@ -43,16 +25,6 @@ class SlowSink final : public MatchSink {
   void Take(std::vector<Match>) override { std::this_thread::sleep_for(delay.load()); }
   std::atomic<std::chrono::milliseconds> delay{std::chrono::milliseconds(0)};
 };
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 3000; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 TEST_CASE("a slow sink lowers what is asked for, and that is raised when it is quick again") {
   const MonotonicClock clock;
@@ -88,7 +60,7 @@ TEST_CASE("a slow sink lowers what is asked for, and that is raised when it is q
     }
   });
 
-  ListLogger logger;
+  RecordingLogger logger;
   std::atomic<uint32_t> told = kSamplingAll;
   LoadControlOptions load_options;
   load_options.step_spacing_ns = 100'000'000;

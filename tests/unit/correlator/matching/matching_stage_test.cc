@@ -1,15 +1,16 @@
 #include "correlator/matching/matching_stage.h"
 
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <mutex>
-#include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/unit/correlator/testing/cluster.h"
 
 namespace audio_latency::correlator {
 namespace {
+
+using audio_latency::testing::Eventually;
 
 class Collector final : public MatchSink {
  public:
@@ -26,17 +27,6 @@ class Collector final : public MatchSink {
   mutable std::mutex mutex_;
   size_t count_ = 0;
 };
-
-template <typename Condition>
-bool Eventually(Condition condition) {
-  for (int i = 0; i < 500; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 TEST_CASE("Several matchers share the signatures and miss none") {
   for (const uint32_t threads : {1u, 3u}) {

@@ -7,23 +7,15 @@
 #include <vector>
 
 #include "correlator/paths/match_log.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/correlator/testing/cluster.h"
 
 namespace audio_latency::correlator {
 namespace {
 
-constexpr int64_t kSecondNs = 1'000'000'000;
+using audio_latency::testing::Eventually;
 
-template <typename Condition>
-bool Eventually(Condition condition) {
-  for (int i = 0; i < 500; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+constexpr int64_t kSecondNs = 1'000'000'000;
 
 class Fixture {
  public:

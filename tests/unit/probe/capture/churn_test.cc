@@ -17,10 +17,13 @@
 #include "nlohmann/json.hpp"
 #include "probe/capture/capture_program.h"
 #include "probe/capture/interface_watcher.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/probe/capture/network_sandbox.h"
 
 namespace audio_latency::probe {
 namespace {
+
+using testing::Eventually;
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -62,17 +65,6 @@ class TimingLogger final : public Logger {
 size_t OpenFiles() {
   const std::filesystem::directory_iterator files("/proc/self/fd");
   return static_cast<size_t>(std::distance(begin(files), end(files)));
-}
-
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
 }
 
 TEST_CASE("fifty pods come and go in seconds: each is attached to at once, and none leaks") {

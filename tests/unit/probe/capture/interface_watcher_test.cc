@@ -2,11 +2,9 @@
 
 #include <net/if.h>
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,42 +13,16 @@
 
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
-#include "nlohmann/json.hpp"
 #include "probe/capture/capture_program.h"
+#include "tests/support/eventually.h"
+#include "tests/support/recording_logger.h"
 #include "tests/unit/probe/capture/network_sandbox.h"
 
 namespace audio_latency::probe {
 namespace {
 
-class ListLogger final : public Logger {
- public:
-  bool IsOn(LogLevel) const override { return true; }
-  void Log(LogLevel, std::string_view event_type, std::string_view,
-           const nlohmann::json&) override {
-    const std::lock_guard lock(mutex_);
-    lines_.emplace_back(event_type);
-  }
-  bool Has(std::string_view event_type) { return Count(event_type) > 0; }
-  int Count(std::string_view event_type) {
-    const std::lock_guard lock(mutex_);
-    return static_cast<int>(std::count(lines_.begin(), lines_.end(), event_type));
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> lines_;
-};
-
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
+using testing::Eventually;
+using testing::RecordingLogger;
 
 constexpr std::chrono::milliseconds kCheckInterval(100);
 
@@ -76,7 +48,7 @@ class Bench {
 
   std::unique_ptr<CaptureProgram> program;
   InterfaceDirectory directory;
-  ListLogger logger;
+  RecordingLogger logger;
 
  private:
   const TcAttach attach_;

@@ -1,51 +1,32 @@
 #include "probe/clock/datagram_exchange.h"
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "common/wire/clock_datagram.h"
-#include "nlohmann/json.hpp"
 #include "probe/clock/clock_reporter.h"
+#include "tests/clock/settable_realtime.h"
+#include "tests/support/eventually.h"
+#include "tests/support/recording_logger.h"
 
 namespace audio_latency::probe {
 namespace {
+
+using testing::Eventually;
+using testing::RecordingLogger;
+using testing::RestampedSocket;
+using testing::SettableRealtime;
 
 using wire::ClockDatagram;
 using Samples = google::protobuf::RepeatedPtrField<v1::ClockSample>;
 
 constexpr int64_t kServerAheadNs = 1'000'000'000'000;
 constexpr int64_t kSecondNs = 1'000'000'000;
-
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 4'000; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
-class CountingLogger final : public Logger {
- public:
-  bool IsOn(LogLevel) const override { return true; }
-  void Log(LogLevel, std::string_view event_type, std::string_view,
-           const nlohmann::json&) override {
-    on_stream += event_type == "clock_on_stream_only" ? 1 : 0;
-    on_udp += event_type == "clock_on_udp" ? 1 : 0;
-  }
-  std::atomic<int> on_stream = 0;
-  std::atomic<int> on_udp = 0;
-};
 
 // A correlator whose clock is ahead; before each answer it may send others.
 class FakeCorrelator {
@@ -119,40 +100,6 @@ class FakeCorrelator {
   std::jthread thread_;
 };
 
-// Shifts the wall clock, and what the kernel stamps with it.
-class ShiftedRealtime final : public Clock {
- public:
-  int64_t NowNs() const override { return clock_.NowNs() + shift_ns; }
-  std::atomic<int64_t> shift_ns = 0;
-
- private:
-  const RealtimeClock clock_;
-};
-
-class ShiftedSocket final : public DatagramSocket {
- public:
-  ShiftedSocket(std::unique_ptr<DatagramSocket> socket, const ShiftedRealtime& realtime)
-      : socket_(std::move(socket)), realtime_(realtime) {}
-  bool Send(std::span<const uint8_t> bytes) override { return socket_->Send(bytes); }
-  bool SendBack(const DatagramRoute& route, std::span<const uint8_t> bytes) override {
-    return socket_->SendBack(route, bytes);
-  }
-  std::optional<ReceivedDatagram> TryReceive(std::span<uint8_t> room) override {
-    auto received = socket_->TryReceive(room);
-    if (received.has_value() && received->kernel_realtime_ns.has_value()) {
-      *received->kernel_realtime_ns += realtime_.shift_ns;
-    }
-    return received;
-  }
-  bool Wait(int64_t timeout_ns) override { return socket_->Wait(timeout_ns); }
-  void Interrupt() override { socket_->Interrupt(); }
-  int port() const override { return socket_->port(); }
-
- private:
-  const std::unique_ptr<DatagramSocket> socket_;
-  const ShiftedRealtime& realtime_;
-};
-
 class Bench {
  public:
   DatagramExchange::Parts Parts() {
@@ -161,8 +108,8 @@ class Bench {
             .logger = &logger,
             .connect = [this](const std::string& host,
                               int port) -> absl::StatusOr<std::unique_ptr<DatagramSocket>> {
-              return std::make_unique<ShiftedSocket>(ConnectDatagramSocket(host, port).value(),
-                                                     realtime);
+              return std::make_unique<RestampedSocket>(ConnectDatagramSocket(host, port).value(),
+                                                       realtime);
             }};
   }
 
@@ -181,8 +128,8 @@ class Bench {
   }
 
   MonotonicClock monotonic;
-  ShiftedRealtime realtime;
-  CountingLogger logger;
+  SettableRealtime realtime;
+  RecordingLogger logger;
   FakeCorrelator correlator;
   std::unique_ptr<DatagramExchange> exchange = DatagramExchange::Create(Parts());
 };
@@ -216,7 +163,7 @@ TEST_CASE("a wall clock that is set again and again spoils exchanges, never a sa
   bench.exchange->Begin("127.0.0.1", bench.correlator.Offer(), [] {});
   std::jthread setter([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
-      bench.realtime.shift_ns += kSecondNs;
+      bench.realtime.Step(kSecondNs);
       std::this_thread::sleep_for(std::chrono::microseconds(300));
     }
   });
@@ -228,13 +175,13 @@ TEST_CASE("silence is said once, and its end") {
   Bench bench;
   bench.correlator.behaviour = FakeCorrelator::Behaviour::kSilent;
   bench.exchange->Begin("127.0.0.1", bench.correlator.Offer(), [] {});
-  REQUIRE(Eventually([&] { return bench.logger.on_stream == 1; }));
+  REQUIRE(Eventually([&] { return bench.logger.Count("clock_on_stream_only") == 1; }));
   CHECK_FALSE(bench.exchange->statistics().works);
   CHECK(bench.exchange->statistics().unanswered >= 3);
   bench.correlator.behaviour = FakeCorrelator::Behaviour::kAnswers;
-  REQUIRE(Eventually([&] { return bench.logger.on_udp == 1; }));
+  REQUIRE(Eventually([&] { return bench.logger.Count("clock_on_udp") == 1; }));
   CHECK(bench.exchange->statistics().works);
-  CHECK(bench.logger.on_stream == 1);
+  CHECK(bench.logger.Count("clock_on_stream_only") == 1);
 }
 
 TEST_CASE("an offer that cannot be used is said, and costs nothing else") {
@@ -242,7 +189,7 @@ TEST_CASE("an offer that cannot be used is said, and costs nothing else") {
   v1::DatagramClock offer = bench.correlator.Offer();
   offer.set_key("short");
   bench.exchange->Begin("127.0.0.1", offer, [] {});
-  CHECK(bench.logger.on_stream == 1);
+  CHECK(bench.logger.Count("clock_on_stream_only") == 1);
   CHECK_FALSE(bench.exchange->statistics().works);
 }
 

@@ -3,19 +3,21 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
-#include "nlohmann/json.hpp"
 #include "probe/uplink/batcher.h"
+#include "tests/support/eventually.h"
+#include "tests/support/recording_logger.h"
 #include "tests/unit/probe/uplink/test_correlator.h"
 #include "tests/unit/probe/uplink/test_events.h"
 
 namespace audio_latency::probe {
 namespace {
+
+using testing::Eventually;
+using testing::RecordingLogger;
 
 using Seen = TestCorrelator::Seen;
 
@@ -23,33 +25,6 @@ class NoCounters final : public CounterSource {
  public:
   CaptureCounters Read() const override { return {}; }
   uint32_t SamplingThreshold() const override { return UINT32_MAX; }
-};
-
-// Keeps the lines.
-class ListLogger final : public Logger {
- public:
-  bool IsOn(LogLevel) const override { return true; }
-  void Log(LogLevel, std::string_view event_type, std::string_view message,
-           const nlohmann::json&) override {
-    const std::lock_guard lock(mutex_);
-    lines_.emplace_back(std::string(event_type) + ": " + std::string(message));
-  }
-  int Count(std::string_view event_type) {
-    const std::lock_guard lock(mutex_);
-    int count = 0;
-    for (const std::string& line : lines_) {
-      count += line.starts_with(event_type) ? 1 : 0;
-    }
-    return count;
-  }
-  std::string Last() {
-    const std::lock_guard lock(mutex_);
-    return lines_.empty() ? "" : lines_.back();
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> lines_;
 };
 
 // The probe's uplink, fed by hand.
@@ -87,23 +62,12 @@ class Bench {
   NoCounters counters;
   BatchQueue queue{BatchQueue::Limits{}};
   ClockExchange clock_exchange{monotonic};
-  ListLogger logger;
+  RecordingLogger logger;
   std::unique_ptr<DatagramExchange> datagrams =
       DatagramExchange::Create({.realtime = realtime, .monotonic = monotonic, .logger = &logger});
   Batcher batcher;
   std::atomic<uint32_t> sampling_threshold = 0;
 };
-
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 2'000; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
 
 TEST_CASE("credit is kept to, and what is to be kept is handed on") {
   TestCorrelator::Behaviour behaviour;
