@@ -10,7 +10,7 @@
 #include "gates.h"
 #include "scratch.h"
 
-/* Counts text among up to 64 bytes at the buffer's begin: 1 when there is little else. */
+/* Counts text among up to CADENCE_SAMPLE_BYTES bytes at the buffer's begin: 1 when there is little else. */
 CAPTURE_FUNCTION int is_text(struct capture_scratch *scratch, __u32 bytes)
 {
 	volatile __u32 *count;

@@ -18,8 +18,11 @@
 /* No bin may hold more than this share of them: twice the mean. */
 #define CADENCE_LARGEST_SHARE 2
 
-/* Bytes of a packet that are looked at for text, and the fewest that say something. */
-#define CADENCE_SAMPLE_BYTES 64
+/*
+ * Bytes of a packet that are looked at for text, and the fewest that say something. Half a wave of a
+ * low voice in PCM, zeros in every second byte, looks like text: 256 hold a whole one.
+ */
+#define CADENCE_SAMPLE_BYTES 256
 #define CADENCE_SAMPLE_MIN_BYTES 16
 /*
  * From so much text on it is no audio. Of coded audio a third to a half looks like text; of the

@@ -129,7 +129,7 @@ CAPTURE_STATIC_ASSERT(sizeof(struct signature_event) == 88, "signature_event has
 	X(NO_PAYLOAD, "no_payload", 0)                                                                 \
 	X(NOT_RTP, "not_rtp", 0) /* UDP without a plausible RTP header */                              \
 	X(RTP_PROBATION, "rtp_probation", 0) /* sequence has not yet been seen to advance */           \
-	X(RTP_TOO_SHORT, "rtp_too_short", 0) /* under 16 bytes: comfort noise, DTX */                  \
+	X(RTP_TOO_SHORT, "rtp_too_short", 0) /* under 16 bytes: not signed as a whole */               \
 	X(RTP_DUPLICATE, "rtp_duplicate", 0)                                                           \
 	X(RTP_GAP, "rtp_gap", 0) /* sequence numbers missing: no window spans them */                  \
 	X(RTP_LATE, "rtp_late", 0) /* behind a later one: signed alone */                              \

@@ -241,6 +241,8 @@ CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch 
 		judge_cadence(packet, scratch, flow);
 		if (flow->flags & FLOW_BULK) {
 			capture_count(scratch, CAPTURE_COUNTER_NOT_AUDIO);
+			/* What comes after the bulk does not follow what was before it. */
+			flow->tail_bytes = 0;
 			goto unlock;
 		}
 	}
@@ -268,7 +270,7 @@ CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch 
 	/* Comfort noise and dialled digits are between the words, not of them: gateways leave them out. */
 	if (rtp.payload_type == RTP_PAYLOAD_TYPE_COMFORT_NOISE ||
 	    rtp.payload_type == RTP_PAYLOAD_TYPE_COMFORT_NOISE_OLD ||
-	    scratch->transport.payload_bytes < RTP_PAYLOAD_MIN_BYTES) {
+	    scratch->transport.payload_bytes < RTP_CONTENT_MIN_BYTES) {
 		if (verdict == RTP_AHEAD || verdict == RTP_BEGINS)
 			flow->tail_bytes = 0;
 		goto unlock;

@@ -17,8 +17,13 @@
 /* A jump within this is loss or reordering; a larger one must prove itself (MAX_DROPOUT). */
 #define RTP_MAX_DROPOUT 3000
 #define RTP_MAX_MISORDER 100
-/* Shorter payloads are comfort noise or DTX, alike in all calls. */
+/* Shorter payloads are not signed as a whole: too many are alike, of comfort noise and DTX all. */
 #define RTP_PAYLOAD_MIN_BYTES 16
+/*
+ * Shorter ones are no content: dialled digits (RFC 4733: 4 bytes), comfort noise of codecs that have
+ * their own (AMR-WB: 7), DTX. The shortest frame that is audio is that of G.729 at 10 ms (10).
+ */
+#define RTP_CONTENT_MIN_BYTES 8
 
 struct rtp_header {
 	__u32 ssrc;

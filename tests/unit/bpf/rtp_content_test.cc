@@ -28,9 +28,9 @@ const Bytes& Audio() {
 
 class Receiver {
  public:
-  Receiver()
+  explicit Receiver(const capture_config& config = Config())
       : capture_(SoftwareCapture::Create(
-            Config(), 64, [this](const signature_event& event) { events.push_back(event); })) {}
+            config, 64, [this](const signature_event& event) { events.push_back(event); })) {}
 
   // Packet `number` of the audio cut into packets of `bytes`.
   void Packet(size_t number, size_t bytes, RtpOptions rtp = {}) {
@@ -41,8 +41,8 @@ class Receiver {
     Datagram(RtpPacket({Audio().data() + from, std::min(bytes, Audio().size() - from)}, rtp), 0);
   }
 
-  void Datagram(const Bytes& payload, uint32_t segment_bytes) {
-    capture_->Packet(testing::UdpFrame(payload), 1, 3, CAPTURE_DIRECTION_INGRESS,
+  void Datagram(const Bytes& payload, uint32_t segment_bytes, uint64_t time_ns = 1) {
+    capture_->Packet(testing::UdpFrame(payload), time_ns, 3, CAPTURE_DIRECTION_INGRESS,
                      {.segment_bytes = segment_bytes});
   }
 
@@ -75,7 +75,7 @@ Windows Reference(size_t from, size_t to) {
 }
 
 TEST_CASE("packets of every length give the windows of the bare audio") {
-  for (const size_t bytes : {20UL, 33UL, 80UL, 160UL, 240UL, 320UL, 480UL, 1920UL}) {
+  for (const size_t bytes : {10UL, 20UL, 33UL, 80UL, 160UL, 240UL, 320UL, 480UL, 1920UL}) {
     for (const RtpOptions& header : {RtpOptions{}, RtpOptions{.sequence = 65500, .csrcs = {1, 2}},
                                      RtpOptions{.extension = {1, 2, 3}, .padding_bytes = 7}}) {
       Receiver receiver;
@@ -218,6 +218,36 @@ TEST_CASE("a sender that begins anew is not joined to what it sent before") {
     }
   }
   CHECK((receiver.ContentOf() == expected));
+}
+
+TEST_CASE("what comes after bulk is not joined to what was before it") {
+  constexpr uint64_t kMillisecondNs = 1'000'000;
+  capture_config config = Config();
+  config.detect_cadence = 1;
+  Receiver receiver(config);
+  Bytes sent;
+  uint16_t sequence = 0;
+  uint64_t time_ns = kMillisecondNs;
+  const auto send = [&](std::span<const uint8_t> content, size_t packet_bytes, int spacing_ms) {
+    sent.insert(sent.end(), content.begin(), content.end());
+    for (size_t at = 0; at < content.size(); at += packet_bytes) {
+      receiver.Datagram(RtpPacket(content.subspan(at, packet_bytes), {.sequence = sequence++}), 0,
+                        time_ns);
+      time_ns += static_cast<uint64_t>(spacing_ms) * kMillisecondNs;
+    }
+  };
+  for (size_t round = 0; round < 8; ++round) {
+    send(std::span(Audio()).subspan(round * 20'000, 20'000), 200, 20);
+    send(testing::RandomBytes(1200 * 1500, static_cast<uint32_t>(round)), 1200, 2);
+  }
+  CHECK(receiver.Count(CAPTURE_COUNTER_NOT_AUDIO) > 4000);
+  Windows all;
+  for (const auto& [offset, signature] : testing::ReferenceSignatures(sent, config)) {
+    all.insert(signature);
+  }
+  const Windows found = receiver.ContentOf();
+  CHECK(found.size() > 2000);
+  CHECK(std::includes(all.begin(), all.end(), found.begin(), found.end()));
 }
 
 TEST_CASE("several packets in one by segmentation offload are each looked at") {
