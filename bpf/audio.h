@@ -28,45 +28,64 @@ CAPTURE_FUNCTION int is_text(struct capture_scratch *scratch, __u32 bytes)
 	return *count * CADENCE_TEXT_DIVISOR >= bytes * CADENCE_TEXT_SHARE;
 }
 
-/* 1 when the packet's first bytes speak for audio, -1 against it; 0: silence says nothing. */
+/* 1 when the packet's first bytes speak for audio, -1 against it; 0: few bytes, or silence. */
 static __always_inline int judge_sample(capture_packet *packet, struct capture_scratch *scratch)
 {
 	__u32 bytes = scratch->transport.payload_bytes;
 
+	if (bytes < CADENCE_SAMPLE_MIN_BYTES)
+		return 0;
 	if (bytes > CADENCE_SAMPLE_BYTES)
 		bytes = CADENCE_SAMPLE_BYTES;
-	if (bytes < CADENCE_SAMPLE_MIN_BYTES ||
-	    capture_load(packet, scratch->transport.payload_offset, scratch->buffer, bytes))
+	if (capture_load(packet, scratch->transport.payload_offset, scratch->buffer, bytes))
 		return -1;
 	if (has_few_distinct(scratch, 0, bytes, 0))
 		return 0;
 	return is_text(scratch, bytes) ? -1 : 1;
 }
 
-/* Keeps FLOW_AUDIO and FLOW_BULK: once audio, pauses do not end it, only the speed of bulk does. */
+/* Keeps FLOW_STEADY and FLOW_BULK, which ends FLOW_AUDIO; a new bin is not FLOW_SAMPLED yet. */
+static __always_inline void judge_speed(struct capture_scratch *scratch, struct flow_state *flow)
+{
+	switch (cadence_accept(&flow->cadence, scratch->event.time_ns,
+			       scratch->transport.payload_bytes)) {
+	case CADENCE_UNCHANGED:
+		return;
+	case CADENCE_BULK:
+		flow->flags &= ~(__u32)(FLOW_AUDIO | FLOW_STEADY | FLOW_SAMPLED);
+		flow->flags |= FLOW_BULK;
+		return;
+	case CADENCE_STEADY:
+		flow->flags &= ~(__u32)(FLOW_BULK | FLOW_SAMPLED);
+		flow->flags |= FLOW_STEADY;
+		return;
+	default:
+		flow->flags &= ~(__u32)(FLOW_BULK | FLOW_STEADY | FLOW_SAMPLED);
+	}
+}
+
+/* Keeps FLOW_AUDIO too: once audio, pauses do not end it, only the speed of bulk does. */
 static __always_inline void judge_cadence(capture_packet *packet, struct capture_scratch *scratch,
 					  struct flow_state *flow)
 {
-	int sample, verdict = cadence_accept(&flow->cadence, scratch->event.time_ns,
-					     scratch->transport.payload_bytes);
+	int sample;
 
-	if (verdict == CADENCE_UNCHANGED)
+	judge_speed(scratch, flow);
+	if (flow->flags & (FLOW_AUDIO | FLOW_BULK | FLOW_SAMPLED))
 		return;
-	if (verdict == CADENCE_BULK) {
-		flow->flags |= FLOW_BULK;
-		flow->flags &= ~(__u32)FLOW_AUDIO;
-		return;
-	}
-	flow->flags &= ~(__u32)FLOW_BULK;
-	if (flow->flags & FLOW_AUDIO)
-		return;
-	/* One packet may look like anything: several, a bin apart, must look like audio. */
+	/*
+	 * One packet may look like anything: several, a bin apart, must look like audio. In each bin
+	 * the first that says anything counts.
+	 */
 	sample = judge_sample(packet, scratch);
+	if (!sample)
+		return;
+	flow->flags |= FLOW_SAMPLED;
 	if (sample < 0)
 		flow->audio_samples -= flow->audio_samples > 0;
-	else if (sample > 0 && flow->audio_samples < CADENCE_BINS)
+	else if (flow->audio_samples < CADENCE_BINS)
 		flow->audio_samples++;
-	if (verdict == CADENCE_STEADY && flow->audio_samples == CADENCE_BINS)
+	if ((flow->flags & FLOW_STEADY) && flow->audio_samples == CADENCE_BINS)
 		flow->flags |= FLOW_AUDIO;
 }
 

@@ -35,6 +35,8 @@ CAPTURE_STATIC_ASSERT(sizeof(struct flow_key) == 48, "flow_key has no holes");
 #define FLOW_BULK (1u << 3) /* it is faster than audio */
 #define FLOW_GAP (1u << 4) /* gap_* hold: a late segment is waited for */
 #define FLOW_GAP_END_KEPT (1u << 5) /* the piece `gap_end` of the history holds */
+#define FLOW_STEADY (1u << 6) /* the full bins of its cadence are audio's */
+#define FLOW_SAMPLED (1u << 7) /* a packet of the bin in work was looked at and said something */
 
 /* Where the pieces of flow_state.history begin, in units of capture_tail_room(). */
 #define HISTORY_TAIL 0 /* the stream's last raw bytes */
@@ -101,7 +103,7 @@ static __always_inline void tcp_accept_syn(struct flow_state *flow, __u32 sequen
 	flow->initial_sequence = sequence;
 	flow->flags |= FLOW_INITIAL_SEQUENCE_KNOWN;
 	/* What the connection before it carried says nothing. */
-	flow->flags &= ~(__u32)(FLOW_AUDIO | FLOW_BULK);
+	flow->flags &= ~(__u32)(FLOW_AUDIO | FLOW_BULK | FLOW_STEADY | FLOW_SAMPLED);
 	flow->audio_samples = 0;
 	for (i = 0; i <= CADENCE_BINS; i++)
 		flow->cadence.bytes[i] = 0;

@@ -238,7 +238,7 @@ CAPTURE_FUNCTION int capture_rtp(capture_packet *packet, struct capture_scratch 
 	}
 	if (capture_configuration.detect_cadence) {
 		/* Its headers say that it is RTP; only video is still to be told from audio. */
-		judge_cadence(packet, scratch, flow);
+		judge_speed(scratch, flow);
 		if (flow->flags & FLOW_BULK) {
 			capture_count(scratch, CAPTURE_COUNTER_NOT_AUDIO);
 			/* What comes after the bulk does not follow what was before it. */
