@@ -153,14 +153,25 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                    .max_events_per_second = config.max_events_per_second});
 
   LoadControlOptions load_options;
+  load_options.most_credit_batches = kMostCreditBatches;
   load_options.max_events_per_second = config.sample_above_events_per_second;
   const std::unique_ptr<LoadMonitor> load = LoadMonitor::Start(
       load_options,
-      {.backlog = [&] { return Worse(matching->CurrentBacklog(), paths->CurrentBacklog()); },
-       .events = [&] { return nodes.events_taken(); },
+      {.view =
+           [&] {
+             // Nothing else comes round when no probe sends.
+             nodes.Sweep();
+             const IngestLoad ingest = nodes.Load();
+             return LoadView{.backlog = Worse(matching->CurrentBacklog(), paths->CurrentBacklog()),
+                             .taken_events = ingest.events_taken,
+                             .taken_batches = ingest.batches_taken,
+                             .made_events = ingest.events_made,
+                             .pending_events = ingest.pending_events,
+                             .probes = ingest.probes};
+           },
        .tell =
            [&](const LoadDecision& decision) {
-             nodes.SetFlowControl(decision.sampling_threshold, decision.gives_credit);
+             nodes.SetFlowControl(decision.sampling_threshold, decision.credit_batches);
            }},
       &monotonic, logger);
 

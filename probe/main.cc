@@ -172,7 +172,9 @@ absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock
     queue.WaitUntilEmpty(std::chrono::steady_clock::now() + kFlushPatience);
   }
   const BatchQueueStatistics left = queue.statistics();
-  logger->Info("shutdown_complete", "Ended", {{"batches_not_acknowledged", left.buffered_batches}});
+  logger->Info("shutdown_complete", "Ended",
+               {{"batches_not_acknowledged", left.buffered_batches},
+                {"events_not_acknowledged", left.buffered_events}});
   return absl::OkStatus();
 }
 

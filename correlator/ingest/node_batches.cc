@@ -112,9 +112,20 @@ void NodeTable::TakeDrops(const v1::EventBatch& batch, Node* node) {
   }
 }
 
+void NodeTable::TakePending(uint64_t pending_events, Node* node) {
+  node->pending_events = std::min(pending_events, kMaxDropCount);
+  // What it made before the stream's first report came about when nobody could tell how fast.
+  const uint64_t made = node->received_events + node->pending_events;
+  if (node->made_events.has_value() && made > *node->made_events) {
+    events_made_.fetch_add(made - *node->made_events, std::memory_order_relaxed);
+  }
+  node->made_events = made;
+}
+
 void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns, Node* node) {
   // An event has a byte at least: what a batch says it holds beyond that is no loss.
   const uint64_t claimed = std::min<uint64_t>(columns.event_count(), columns.fields().size());
+  node->received_events += claimed;
   if (!node->event_budget.Take(static_cast<double>(claimed), monotonic_ns)) {
     CountError(IngestError::kEventRate);
     node->Drop("event_rate", claimed);
@@ -219,6 +230,7 @@ std::optional<uint64_t> NodeTable::TakeBatch(const Attachment& attachment,
     CountError(IngestError::kMissingBatch, missing);
   }
   node.acknowledged = batch.batch_number();
+  batches_taken_.fetch_add(1, std::memory_order_relaxed);
   TakeDrops(batch, &node);
   TakeEvents(batch.columns(), now_ns, &node);
   for (const uint64_t flow_id : batch.ended_flow_ids()) {
@@ -255,12 +267,16 @@ void NodeTable::TakeClockReport(const Attachment& attachment, const v1::ClockRep
   for (const v1::ClockSample& sample : report.datagram_samples()) {
     TakeClockSample(attachment, sample, ClockSource::kDatagrams);
   }
+  Node& node = *attachment.node;
+  const std::scoped_lock lock(node.mutex);
+  if (node.stream != attachment.stream) {
+    return;
+  }
   if (report.has_kernel_clock()) {
-    Node& node = *attachment.node;
-    const std::scoped_lock lock(node.mutex);
-    if (node.stream == attachment.stream) {
-      node.kernel_clock = KernelClockOf(report.kernel_clock());
-    }
+    node.kernel_clock = KernelClockOf(report.kernel_clock());
+  }
+  if (report.has_pending_events()) {
+    TakePending(report.pending_events(), &node);
   }
 }
 

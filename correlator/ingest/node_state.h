@@ -3,6 +3,7 @@
 #ifndef CORRELATOR_INGEST_NODE_STATE_H_
 #define CORRELATOR_INGEST_NODE_STATE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "common/loss/causes.h"
 #include "common/wire/event_columns.h"
 #include "correlator/ingest/flow_table.h"
 #include "correlator/ingest/node_table.h"
@@ -57,8 +59,14 @@ struct NodeTable::Node {
   uint64_t events = 0;
   std::map<std::string, uint64_t> drops;
   uint32_t sampling_threshold = kSamplingAll;
-  // That the probe had made and not sent with its last batch.
+  // That the probe had made and not sent before its newest message.
   uint64_t pending_events = 0;
+  // Of a probe that stayed away: counted as lost, until it comes back all the same.
+  uint64_t given_up_events = 0;
+  // Events of all batches, those too that were dropped here.
+  uint64_t received_events = 0;
+  // received_events + pending_events at the stream's newest clock report.
+  std::optional<uint64_t> made_events;
   absl::flat_hash_map<std::string, uint64_t> signatures;
 
   // Scratch of a batch.
@@ -67,6 +75,22 @@ struct NodeTable::Node {
   std::vector<uint32_t> flow_events;
   std::vector<wire::WireEvent> wire_events;
   std::vector<NodeEvent> node_events;
+
+  // What the probe had not sent is taken to be lost.
+  void GiveUpPending() {
+    Drop(kCauseProbeDied, pending_events);
+    given_up_events += std::exchange(pending_events, 0);
+  }
+  // The probe came back, and brings what was given up.
+  void TakeBackGivenUp() {
+    if (const auto drop = drops.find(kCauseProbeDied); drop != drops.end()) {
+      drop->second -= std::min(drop->second, given_up_events);
+      if (drop->second == 0) {
+        drops.erase(drop);
+      }
+    }
+    pending_events += std::exchange(given_up_events, 0);
+  }
 
   void Drop(const std::string& cause, uint64_t count) {
     if (count == 0) {

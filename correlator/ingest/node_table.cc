@@ -18,8 +18,8 @@ constexpr size_t kMaxSuperseded = 8;
 // Nodes are shown for a while after they went; per probe that may be connected.
 constexpr size_t kRememberedPerProbe = 4;
 constexpr int64_t kSweepSpacingNs = 10'000'000'000;
-// How long a lost probe's flows wait for it to come back.
-constexpr int64_t kDisconnectedFlowsNs = 60'000'000'000;
+// How long a lost probe's flows, and what it had not sent, wait for it to come back.
+constexpr int64_t kDisconnectedNs = 60'000'000'000;
 
 }  // namespace
 
@@ -32,6 +32,7 @@ NodeTable::NodeTable(FlowRegistry* flows, NodeEventSink* sink, const Clock* real
       limits_(limits) {}
 
 NodeTable::~NodeTable() = default;
+
 std::vector<std::shared_ptr<NodeTable::Node>> NodeTable::AllNodes() const {
   const std::scoped_lock lock(mutex_);
   std::vector<std::shared_ptr<Node>> nodes;
@@ -127,7 +128,8 @@ absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
         }
       }
       node.instance = hello.instance();
-      node.Drop(kCauseProbeDied, std::exchange(node.pending_events, 0));
+      node.GiveUpPending();
+      node.given_up_events = 0;
       node.acknowledged = 0;
       node.has_first_batch = false;
       node.redefinition_asked_ns.reset();
@@ -136,6 +138,8 @@ absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
       node.kernel_clock.reset();
       sink_.BeginInstance(node.id);
     }
+    node.TakeBackGivenUp();
+    node.made_events.reset();
     node.version = hello.version();
     node.last_seen_ns = realtime_clock_.NowNs();
     node.last_active_ns = now_ns;
@@ -175,17 +179,34 @@ void NodeTable::Sweep(int64_t monotonic_ns) {
   }
   for (const std::shared_ptr<Node>& node : AllNodes()) {
     const std::scoped_lock lock(node->mutex);
-    if (node->stream == 0 && monotonic_ns - node->last_active_ns > kDisconnectedFlowsNs) {
+    if (node->stream == 0 && monotonic_ns - node->last_active_ns > kDisconnectedNs) {
       node->flows.Clear(monotonic_ns);
+      node->GiveUpPending();
     } else {
       node->flows.ForgetIdle(monotonic_ns);
     }
   }
 }
 
-void NodeTable::SetFlowControl(uint32_t sampling_threshold, bool gives_credit) {
+void NodeTable::Sweep() { Sweep(monotonic_clock_.NowNs()); }
+
+IngestLoad NodeTable::Load() const {
+  IngestLoad load{.events_taken = events_taken_.load(std::memory_order_relaxed),
+                  .events_made = events_made_.load(std::memory_order_relaxed),
+                  .batches_taken = batches_taken_.load(std::memory_order_relaxed)};
+  for (const std::shared_ptr<Node>& node : AllNodes()) {
+    const std::scoped_lock lock(node->mutex);
+    if (node->stream != 0) {
+      ++load.probes;
+      load.pending_events += node->pending_events;
+    }
+  }
+  return load;
+}
+
+void NodeTable::SetFlowControl(uint32_t sampling_threshold, uint32_t credit_batches) {
   sampling_threshold_ = sampling_threshold;
-  gives_credit_ = gives_credit;
+  credit_batches_ = credit_batches;
   for (const std::shared_ptr<Node>& node : AllNodes()) {
     TellFlowControl tell;
     uint64_t acknowledged = 0;
@@ -218,7 +239,7 @@ void NodeTable::EndStreams(const absl::Status& why) {
 
 FlowControl NodeTable::FlowControlAt(uint64_t acknowledged_batch_number) const {
   return {.acknowledged_batch_number = acknowledged_batch_number,
-          .credit_batches = gives_credit_ ? kCreditBatches : 0,
+          .credit_batches = credit_batches_,
           .sampling_threshold = sampling_threshold_};
 }
 

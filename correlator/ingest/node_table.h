@@ -79,6 +79,9 @@ enum class IngestError : uint8_t {
       kCount
 };
 
+// What a probe may have on the way before anything else is known.
+inline constexpr uint32_t kMostCreditBatches = 32;
+
 // Ends a probe's stream from outside, with a message for it. Thread-safe.
 using EndStream = std::function<void(const absl::Status&)>;
 
@@ -89,6 +92,17 @@ struct FlowControl {
   uint32_t credit_batches = 0;
   // Of the signatures (bpf/sampling.h).
   uint32_t sampling_threshold = kSamplingAll;
+};
+
+// What comes in, of all nodes.
+struct IngestLoad {
+  // Since the start: taken, and made by probes while they were connected, as they tell.
+  uint64_t events_taken = 0;
+  uint64_t events_made = 0;
+  uint64_t batches_taken = 0;
+  // Now: connected probes, and what they have made and not sent.
+  uint32_t probes = 0;
+  uint64_t pending_events = 0;
 };
 
 // Tells a probe on its stream. Thread-safe.
@@ -129,16 +143,16 @@ class NodeTable final : public NodeReader {
                        ClockSource source);
   void TakeClockReport(const Attachment& attachment, const v1::ClockReport& report);
 
-  // What all probes may tell from now on: with credit each may have kCreditBatches on the way, else
-  // none.
-  static constexpr uint32_t kCreditBatches = 32;
-  void SetFlowControl(uint32_t sampling_threshold, bool gives_credit);
+  // What all probes may tell from now on: each may have `credit_batches` on the way.
+  void SetFlowControl(uint32_t sampling_threshold, uint32_t credit_batches);
   // As it is now, for a stream that has got so far.
   FlowControl FlowControlAt(uint64_t acknowledged_batch_number) const;
   // Ends all streams; the probes come back with what is not acknowledged.
   void EndStreams(const absl::Status& why);
-  // Events taken from all nodes since the start.
-  uint64_t events_taken() const { return events_taken_.load(std::memory_order_relaxed); }
+  IngestLoad Load() const;
+  // Lets go of what probes left behind that stay away, and counts what they had not sent as lost.
+  // To be called from time to time; most calls do nothing.
+  void Sweep();
   void CountError(IngestError error, uint64_t count = 1);
 
   std::vector<NodeSnapshot> Nodes() const override;
@@ -154,6 +168,7 @@ class NodeTable final : public NodeReader {
   // defined and this may help. The batch is left for the probe to send again.
   bool AskForDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node);
   void TakeDrops(const v1::EventBatch& batch, Node* node);
+  void TakePending(uint64_t pending_events, Node* node);
   void TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns, Node* node);
   NodeSnapshot Snapshot(const Node& node) const;
 
@@ -165,8 +180,10 @@ class NodeTable final : public NodeReader {
   std::array<std::atomic<uint64_t>, static_cast<size_t>(IngestError::kCount)> errors_ = {};
   std::atomic<int64_t> last_sweep_ns_ = 0;
   std::atomic<uint32_t> sampling_threshold_ = kSamplingAll;
-  std::atomic<bool> gives_credit_ = true;
+  std::atomic<uint32_t> credit_batches_ = kMostCreditBatches;
   std::atomic<uint64_t> events_taken_ = 0;
+  std::atomic<uint64_t> events_made_ = 0;
+  std::atomic<uint64_t> batches_taken_ = 0;
 
   // Guards what follows.
   mutable std::mutex mutex_;

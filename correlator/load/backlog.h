@@ -14,10 +14,13 @@ struct Backlog {
   double used_share = 0;
   // How long the oldest of what is not done yet has waited.
   int64_t oldest_wait_ns = 0;
+  // Events that there is still room for.
+  uint64_t room_events = UINT64_MAX;
 
   // Of two queues, the worse.
   friend Backlog Worse(const Backlog& a, const Backlog& b) {
-    return {std::max(a.used_share, b.used_share), std::max(a.oldest_wait_ns, b.oldest_wait_ns)};
+    return {std::max(a.used_share, b.used_share), std::max(a.oldest_wait_ns, b.oldest_wait_ns),
+            std::min(a.room_events, b.room_events)};
   }
 };
 

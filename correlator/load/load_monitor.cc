@@ -44,31 +44,35 @@ class ThreadedLoadMonitor final : public LoadMonitor {
 
   void Look() {
     const LoadDecision before = control_.decision();
-    const Backlog backlog = parts_.backlog();
-    const LoadDecision after = control_.Update(backlog, parts_.events(), clock_.NowNs());
+    const LoadView view = parts_.view();
+    const LoadDecision after = control_.Update(view, clock_.NowNs());
     {
       const std::scoped_lock lock(mutex_);
       snapshot_.sampling_share = SamplingShare(after.sampling_threshold);
-      snapshot_.gives_credit = after.gives_credit;
-      snapshot_.events_per_second = control_.events_per_second();
-      snapshot_.backlog = backlog;
+      snapshot_.credit_batches = after.credit_batches;
+      snapshot_.events_per_second = control_.taken_per_second();
+      snapshot_.made_per_second = control_.made_per_second();
+      snapshot_.pending_events = view.pending_events;
+      snapshot_.backlog = view.backlog;
       snapshot_.lowered += after.sampling_threshold < before.sampling_threshold ? 1 : 0;
-      snapshot_.credit_withheld += before.gives_credit && !after.gives_credit ? 1 : 0;
+      snapshot_.credit_withheld += before.gives_credit() && !after.gives_credit() ? 1 : 0;
     }
     if (before != after) {
       parts_.tell(after);
-      Log(before, after, backlog);
+      Log(before, after, view);
     }
   }
 
-  void Log(const LoadDecision& before, const LoadDecision& after, const Backlog& backlog) {
+  void Log(const LoadDecision& before, const LoadDecision& after, const LoadView& view) {
     const double share = SamplingShare(after.sampling_threshold);
     const nlohmann::json fields = {
         {"sampling_share", share},
-        {"gives_credit", after.gives_credit},
-        {"oldest_wait_seconds", static_cast<double>(backlog.oldest_wait_ns) / kNsPerSecond},
-        {"queue_used_share", backlog.used_share},
-        {"events_per_second", control_.events_per_second()}};
+        {"credit_batches", after.credit_batches},
+        {"oldest_wait_seconds", static_cast<double>(view.backlog.oldest_wait_ns) / kNsPerSecond},
+        {"queue_used_share", view.backlog.used_share},
+        {"events_per_second", control_.taken_per_second()},
+        {"events_made_per_second", control_.made_per_second()},
+        {"pending_events", view.pending_events}};
     if (after.sampling_threshold < before.sampling_threshold) {
       logger_.Warn("correlator_overloaded",
                    fmt::format("Overloaded: all probes now keep {:.3g} % of the signatures; delays "
@@ -81,10 +85,10 @@ class ThreadedLoadMonitor final : public LoadMonitor {
           fmt::format("At ease again: all probes now keep {:.3g} % of the signatures", share * 100),
           fields);
     }
-    if (before.gives_credit && !after.gives_credit) {
+    if (before.gives_credit() && !after.gives_credit()) {
       logger_.Warn("credit_withheld", "Far behind: the probes are to hold back what they have",
                    fields);
-    } else if (!before.gives_credit && after.gives_credit) {
+    } else if (!before.gives_credit() && after.gives_credit()) {
       logger_.Info("credit_given", "The probes may send again", fields);
     }
   }

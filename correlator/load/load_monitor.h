@@ -19,9 +19,8 @@ class LoadMonitor : public LoadReader {
  public:
   // All are called by the monitor's thread only.
   struct Parts {
-    std::function<Backlog()> backlog;
-    // Events taken since the start.
-    std::function<uint64_t()> events;
+    // Called once a look.
+    std::function<LoadView()> view;
     // Takes every decision that is another one.
     std::function<void(const LoadDecision&)> tell;
   };

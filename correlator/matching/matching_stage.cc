@@ -62,7 +62,8 @@ class Shard {
   Backlog CurrentBacklog() const {
     const std::scoped_lock lock(mutex_);
     return {.used_share = static_cast<double>(queued_) / static_cast<double>(max_queued_),
-            .oldest_wait_ns = wait_.OldestWaitNs(clock_.NowNs())};
+            .oldest_wait_ns = wait_.OldestWaitNs(clock_.NowNs()),
+            .room_events = max_queued_ - queued_};
   }
 
  private:
@@ -175,6 +176,8 @@ class MatchingStageImplementation final : public MatchingStage {
     for (const auto& shard : shards_) {
       worst = Worse(worst, shard->CurrentBacklog());
     }
+    // Signatures spread evenly.
+    worst.room_events *= shards_.size();
     return worst;
   }
 

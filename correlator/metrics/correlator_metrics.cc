@@ -297,14 +297,23 @@ class SnapshotMetrics final : public CorrelatorMetrics {
         Single(CounterFamily("audio_latency_overloads_total", "How often that share was lowered."),
                static_cast<double>(load.lowered)));
     families->push_back(
-        Single(GaugeFamily("audio_latency_credit", "Whether the probes may send; 0: hold back."),
-               load.gives_credit ? 1 : 0));
+        Single(GaugeFamily("audio_latency_credit",
+                           "Batches that each probe may have on the way; 0: none may send."),
+               load.credit_batches));
     families->push_back(Single(CounterFamily("audio_latency_credit_withheld_total",
                                              "How often the probes were told to hold back."),
                                static_cast<double>(load.credit_withheld)));
     families->push_back(Single(
         GaugeFamily("audio_latency_events_per_second", "Signature events taken lately, a second."),
         load.events_per_second));
+    families->push_back(
+        Single(GaugeFamily("audio_latency_events_made_per_second",
+                           "Signature events that the connected probes made lately, a second."),
+               load.made_per_second));
+    families->push_back(Single(
+        GaugeFamily("audio_latency_pending_events",
+                    "Signature events that the connected probes have made and not sent yet."),
+        static_cast<double>(load.pending_events)));
     families->push_back(
         Single(GaugeFamily("audio_latency_oldest_wait_seconds",
                            "How long the oldest of what is not yet matched and told has waited."),

@@ -13,9 +13,12 @@ Losses::Losses(const std::vector<NodeSnapshot>& nodes, const PathReader& paths,
                const MatchingReader* matching, const LoadReader* load) {
   for (const NodeSnapshot& node : nodes) {
     nodes_.emplace_back(node.node, node.lost_share);
+    if (node.connected) {
+      sampling_share_ = std::min(sampling_share_, node.sampling_share);
+    }
   }
   if (load != nullptr) {
-    sampling_share_ = load->Load().sampling_share;
+    sampling_share_ = std::min(sampling_share_, load->Load().sampling_share);
   }
   if (matching == nullptr) {
     return;

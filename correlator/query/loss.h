@@ -25,7 +25,8 @@ class Losses {
   // Of the events of these nodes, sorted by name: an event is lost that is lost at any of them, or
   // behind them all, in the correlator: 1 - Π(1 - share). No names: of all nodes.
   double Share(const std::vector<std::string>& nodes) const;
-  // Of the signatures, what the probes are to keep now.
+  // Of the signatures, the least that any connected probe kept of its newest events, or that all
+  // are to keep now: what is kept at one node only meets nothing.
   double sampling_share() const { return sampling_share_; }
 
  private:

@@ -24,6 +24,7 @@ uint64_t EventsOf(const OutgoingBatch& batch) { return batch.message.columns().e
 void BatchQueue::Push(SealedBatch batch) {
   auto outgoing = std::make_shared<OutgoingBatch>();
   outgoing->message.mutable_columns()->Swap(&batch.columns);
+  outgoing->message.set_sampling_threshold(batch.sampling_threshold);
   outgoing->flows = std::move(batch.flows);
   outgoing->ended_flow_ids = std::move(batch.ended_flow_ids);
   outgoing->bytes = outgoing->message.ByteSizeLong() + kBatchOverheadBytes +
@@ -36,7 +37,6 @@ void BatchQueue::Push(SealedBatch batch) {
     statistics_.drops[cause] += count;
   }
   unread_events_ = batch.unread_events;
-  sampling_threshold_ = batch.sampling_threshold;
   statistics_.events_sealed += EventsOf(*outgoing);
   waiting_events_ += EventsOf(*outgoing);
   waiting_bytes_ += outgoing->bytes;
@@ -113,7 +113,6 @@ BatchQueue::Batch BatchQueue::NumberNextLocked() {
     drop->set_count(count);
   }
   batch->message.set_pending_events(waiting_events_ + unread_events_);
-  batch->message.set_sampling_threshold(sampling_threshold_);
   return batch;
 }
 
@@ -171,11 +170,24 @@ bool BatchQueue::WaitUntilEmpty(std::chrono::steady_clock::time_point deadline) 
                              [&] { return waiting_.empty() && in_flight_.empty(); });
 }
 
+uint64_t BatchQueue::UnsentEvents() const {
+  const std::lock_guard lock(mutex_);
+  uint64_t events = waiting_events_ + unread_events_;
+  for (size_t i = sent_on_stream_; i < in_flight_.size(); ++i) {
+    events += EventsOf(*in_flight_[i]);
+  }
+  return events;
+}
+
 BatchQueueStatistics BatchQueue::statistics() const {
   const std::lock_guard lock(mutex_);
   BatchQueueStatistics statistics = statistics_;
   statistics.buffered_batches = waiting_.size() + in_flight_.size();
   statistics.buffered_bytes = waiting_bytes_ + in_flight_bytes_;
+  statistics.buffered_events = waiting_events_;
+  for (const Batch& batch : in_flight_) {
+    statistics.buffered_events += EventsOf(*batch);
+  }
   statistics.most_buffered_bytes = limits_.waiting_bytes + limits_.in_flight_bytes;
   statistics.credit_batches =
       is_streaming_ ? std::max<size_t>(credit_, sent_on_stream_) - sent_on_stream_ : 0;

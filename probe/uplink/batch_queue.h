@@ -33,6 +33,7 @@ struct SealedBatch {
   DropCounts drops;
   // Made by the capture programs and not yet read.
   uint64_t unread_events = 0;
+  // The least under which any of its events was made; 0: it has none.
   uint32_t sampling_threshold = 0;
 };
 
@@ -62,6 +63,7 @@ struct BatchQueueStatistics {
   // Now.
   size_t buffered_batches = 0;
   size_t buffered_bytes = 0;
+  uint64_t buffered_events = 0;
   // Most that buffered_bytes can be, but for a batch of each of its two parts.
   size_t most_buffered_bytes = 0;
   // Batches that may be sent on this stream before the next acknowledgement.
@@ -103,6 +105,9 @@ class BatchQueue {
   // True once everything that was pushed is acknowledged; false when that did not happen in time.
   bool WaitUntilEmpty(std::chrono::steady_clock::time_point deadline);
 
+  // Made, and in no batch that was sent on this stream: what it would take to be up to date.
+  uint64_t UnsentEvents() const;
+
   BatchQueueStatistics statistics() const;
 
  private:
@@ -134,7 +139,6 @@ class BatchQueue {
   std::vector<uint64_t> pending_ended_flow_ids_;
   uint64_t unread_events_ = 0;
   uint64_t waiting_events_ = 0;
-  uint32_t sampling_threshold_ = 0;
   // Of dropped batches; goes with the next one that is pushed.
   std::vector<uint64_t> carried_ended_flow_ids_;
   BatchQueueStatistics statistics_;

@@ -22,7 +22,8 @@ Batcher::Batcher(const Options& options, const Parts& parts)
       parts_(parts),
       flow_table_(options.max_flows, options.flow_timeout_ns, *parts.directory),
       sealed_at_ns_(parts.clock->NowNs()),
-      expired_at_ns_(sealed_at_ns_) {}
+      expired_at_ns_(sealed_at_ns_),
+      sampling_threshold_(parts.counters->SamplingThreshold()) {}
 
 void Batcher::OnEvents(std::span<const signature_event> events) {
   for (const signature_event& event : events.first(std::min(events.size(), kPrefetchDistance))) {
@@ -134,7 +135,12 @@ void Batcher::Seal(int64_t now_ns) {
   ++batch_sequence_;
   batch.ended_flow_ids = std::exchange(ended_flow_ids_, {});
   batch.drops = std::exchange(drops_, {});
-  batch.sampling_threshold = parts_.counters->SamplingThreshold();
+  // It may have changed within the batch.
+  const uint32_t threshold_before =
+      std::exchange(sampling_threshold_, parts_.counters->SamplingThreshold());
+  if (batch.columns.event_count() > 0) {
+    batch.sampling_threshold = std::min(threshold_before, sampling_threshold_);
+  }
   const uint64_t made_events = last_counters_[CAPTURE_COUNTER_EVENTS];
   batch.unread_events = made_events - std::min(made_events, events_read_);
   const bool has_news =

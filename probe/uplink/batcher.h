@@ -75,6 +75,8 @@ class Batcher final : public EventSink {
   int64_t expired_at_ns_;
   uint64_t flow_limit_drops_ = 0;
   uint64_t events_read_ = 0;
+  // As it was when the batch in work was begun.
+  uint32_t sampling_threshold_;
   CaptureCounters last_counters_ = {};
   std::atomic<uint64_t> flow_count_ = 0;
   std::atomic<uint64_t> flows_expired_ = 0;

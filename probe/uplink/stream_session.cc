@@ -114,6 +114,7 @@ void StreamSession::Write(Stream* stream) {
       continue;
     }
     if (clock_reporter.Fill(request.mutable_clock_report())) {
+      request.mutable_clock_report()->set_pending_events(queue_->UnsentEvents());
       if (!stream->Write(request)) {
         return;
       }

@@ -126,6 +126,72 @@ TEST_CASE("What a probe had not sent when it died is counted as lost, and told a
   CHECK(fixture.Drop("probe_died") == 3);
 }
 
+TEST_CASE("What a probe that stays away had not sent is given up, until it comes back") {
+  Fixture fixture;
+  auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({11, 12}, 7, &batch);
+  fixture.table.TakeBatch(probe, batch);
+  // A clock report is newer than the batch.
+  v1::ClockReport report;
+  report.set_pending_events(6);
+  fixture.table.TakeClockReport(probe, report);
+  fixture.table.Detach(probe);
+  fixture.clock.Advance(59 * kSecondNs);
+  fixture.table.Sweep();
+  CHECK(fixture.Drop("probe_died") == 0);
+  fixture.clock.Advance(20 * kSecondNs);
+  fixture.table.Sweep();
+  CHECK(fixture.Drop("probe_died") == 6);
+  fixture.clock.Advance(20 * kSecondNs);
+  fixture.table.Sweep();
+  CHECK(fixture.Drop("probe_died") == 6);
+  // It was only the network: what it brings is not counted twice.
+  probe = fixture.Attach("node-a", "1");
+  CHECK(fixture.Drop("probe_died") == 0);
+  batch = MakeBatch(2, {});
+  AddEvents({1, 2, 3, 4, 5}, 7, &batch);
+  *batch.mutable_flows() = MakeBatch(2, {7}).flows();
+  batch.set_pending_events(1);
+  fixture.table.TakeBatch(probe, batch);
+  CHECK(fixture.table.Nodes().at(0).events == 7);
+  fixture.Attach("node-a", "2");
+  CHECK(fixture.Drop("probe_died") == 1);
+}
+
+TEST_CASE("How much the probes make is told apart from when it comes") {
+  Fixture fixture;
+  auto probe = fixture.Attach("node-a", "1");
+  const auto report = [&](uint64_t pending) {
+    v1::ClockReport message;
+    message.set_pending_events(pending);
+    fixture.table.TakeClockReport(probe, message);
+  };
+  v1::EventBatch batch = MakeBatch(1, {7});
+  AddEvents({1, 2, 3}, 7, &batch);
+  report(1000);
+  CHECK(fixture.table.Load().events_made == 0);
+  CHECK(fixture.table.Load().pending_events == 1000);
+  // Three of them come: nothing was made.
+  fixture.table.TakeBatch(probe, batch);
+  report(997);
+  CHECK(fixture.table.Load().events_made == 0);
+  CHECK(fixture.table.Load().events_taken == 3);
+  CHECK(fixture.table.Load().batches_taken == 1);
+  report(1007);
+  CHECK(fixture.table.Load().events_made == 10);
+  // What was made during a break came about when nobody could tell how fast.
+  fixture.table.Detach(probe);
+  CHECK(fixture.table.Load().probes == 0);
+  CHECK(fixture.table.Load().pending_events == 0);
+  probe = fixture.Attach("node-a", "1");
+  report(50'000);
+  CHECK(fixture.table.Load().events_made == 10);
+  CHECK(fixture.table.Load().probes == 1);
+  report(50'005);
+  CHECK(fixture.table.Load().events_made == 15);
+}
+
 TEST_CASE("Every probe is told when the flow control changes, and what it kept is shown") {
   Fixture fixture;
   std::vector<FlowControl> told;
@@ -135,7 +201,7 @@ TEST_CASE("Every probe is told when the flow control changes, and what it kept i
   REQUIRE(probe.ok());
   fixture.table.TakeBatch(*probe, MakeBatch(1, {}));
   CHECK(fixture.table.Nodes().at(0).sampling_share == 1);
-  fixture.table.SetFlowControl(kSamplingAll >> 1, false);
+  fixture.table.SetFlowControl(kSamplingAll >> 1, 0);
   REQUIRE(told.size() == 1);
   CHECK(told[0].acknowledged_batch_number == 1);
   CHECK(told[0].credit_batches == 0);
@@ -146,11 +212,11 @@ TEST_CASE("Every probe is told when the flow control changes, and what it kept i
   batch.set_sampling_threshold(kSamplingAll >> 1);
   fixture.table.TakeBatch(*probe, batch);
   CHECK(fixture.table.Nodes().at(0).sampling_share == 0.5);
-  fixture.table.SetFlowControl(kSamplingAll, true);
+  fixture.table.SetFlowControl(kSamplingAll, kMostCreditBatches);
   REQUIRE(told.size() == 2);
-  CHECK(told[1].credit_batches == NodeTable::kCreditBatches);
+  CHECK(told[1].credit_batches == kMostCreditBatches);
   fixture.table.Detach(*probe);
-  fixture.table.SetFlowControl(kSamplingAll, false);
+  fixture.table.SetFlowControl(kSamplingAll, 0);
   CHECK(told.size() == 2);
 }
 

@@ -23,12 +23,14 @@ using Catch::Matchers::Contains;
 
 class Fixture {
  public:
-  explicit Fixture(uint32_t max_streams = 100)
+  explicit Fixture(uint32_t max_streams = 100, LimitedLogger* logger = nullptr)
       : flows(FlowRegistry::Create(*directory, 1000)),
         table(flows.get(), &sink, &realtime, &monotonic, IngestLimits{}),
-        service(MakeProbeService(
-            &table, &realtime, &monotonic,
-            {.signature = {}, .max_streams = max_streams, .correlator_instance = "c-1"})) {
+        service(MakeProbeService(&table, &realtime, &monotonic,
+                                 {.signature = {},
+                                  .max_streams = max_streams,
+                                  .correlator_instance = "c-1",
+                                  .logger = logger})) {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(kTransportMaxMessageBytes);
@@ -179,10 +181,10 @@ TEST_CASE("A probe is told its credit and what to keep, at once and when they ch
   v1::EventBatch batch = MakeBatch(1, {7});
   REQUIRE(client.Send(batch));
   CHECK(client.MustRead().acknowledgement().batch_number() == 1);
-  CHECK(client.credit == NodeTable::kCreditBatches);
+  CHECK(client.credit == kMostCreditBatches);
   CHECK(client.sampling_threshold == kSamplingAll);
   // No message of the probe's is needed for it.
-  fixture.table.SetFlowControl(kSamplingAll >> 3, false);
+  fixture.table.SetFlowControl(kSamplingAll >> 3, 0);
   CHECK(client.MustRead().acknowledgement().batch_number() == 1);
   CHECK(client.credit == 0);
   CHECK(client.sampling_threshold == kSamplingAll >> 3);
@@ -195,11 +197,44 @@ TEST_CASE("A probe is told its credit and what to keep, at once and when they ch
   clock.mutable_clock_request()->set_sequence(1);
   REQUIRE(next.Write(clock));
   CHECK(next.MustRead().has_clock_response());
-  fixture.table.SetFlowControl(kSamplingAll >> 3, true);
+  fixture.table.SetFlowControl(kSamplingAll >> 3, kMostCreditBatches);
   REQUIRE(next.Send(batch));
   CHECK(next.MustRead().acknowledgement().batch_number() == 1);
   CHECK(next.sampling_threshold == kSamplingAll >> 3);
-  CHECK(next.credit == NodeTable::kCreditBatches);
+  CHECK(next.credit == kMostCreditBatches);
+}
+
+// Gives credit at the moment at which a probe is told that there is none.
+class CreditGiver final : public Logger {
+ public:
+  bool IsOn(LogLevel) const override { return true; }
+  void Log(LogLevel, std::string_view event_type, std::string_view,
+           const nlohmann::json&) override {
+    if (event_type == "probe_connected") {
+      table->SetFlowControl(kSamplingAll, kMostCreditBatches);
+    }
+  }
+  NodeTable* table = nullptr;
+};
+
+TEST_CASE("Credit that is given while a message is answered is not taken back by the answer") {
+  CreditGiver giver;
+  const MonotonicClock clock;
+  LimitedLogger logger(&giver, &clock);
+  Fixture fixture(100, &logger);
+  giver.table = &fixture.table;
+  fixture.table.SetFlowControl(kSamplingAll, 0);
+  Client client(fixture);
+  REQUIRE(client.SayHello("node-a", "1"));
+  CHECK(client.MustRead().has_welcome());
+  // Without anything to send, the probe would wait for good.
+  for (int i = 0; i < 5; ++i) {
+    v1::StreamRequest request;
+    request.mutable_clock_request()->set_sequence(i);
+    REQUIRE(client.Write(request));
+    CHECK(client.MustRead().has_clock_response());
+  }
+  CHECK(client.credit == kMostCreditBatches);
 }
 
 TEST_CASE("A probe that signs otherwise is refused by the parameter's name and both values") {

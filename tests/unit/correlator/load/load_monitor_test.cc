@@ -69,8 +69,10 @@ TEST_CASE("a slow sink lowers what is asked for, and that is raised when it is q
   load_options.overloaded_wait_ns = 600'000'000;
   const std::unique_ptr<LoadMonitor> monitor = LoadMonitor::Start(
       load_options,
-      {.backlog = [&] { return matching->CurrentBacklog(); },
-       .events = [&] { return events.load(); },
+      {.view =
+           [&] {
+             return LoadView{.backlog = matching->CurrentBacklog(), .taken_events = events.load()};
+           },
        .tell = [&](const LoadDecision& decision) { told = decision.sampling_threshold; }},
       &clock, &logger);
 

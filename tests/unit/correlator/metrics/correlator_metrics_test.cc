@@ -51,10 +51,12 @@ TEST_CASE("the load, what is sampled and how full every table is are told") {
   Correlator correlator;
   Fill(&correlator);
   correlator.load.snapshot = {.sampling_share = 0.25,
-                              .gives_credit = false,
+                              .credit_batches = 0,
                               .lowered = 2,
                               .credit_withheld = 1,
                               .events_per_second = 1000,
+                              .made_per_second = 1200,
+                              .pending_events = 345,
                               .backlog = {.used_share = 0.5, .oldest_wait_ns = 2'000'000'000}};
   correlator.tables = {{.table = "flows", .used = 3, .limit = 10, .evictions = 4}};
   correlator.nodes.nodes[0].sampling_share = 0.5;
@@ -64,6 +66,8 @@ TEST_CASE("the load, what is sampled and how full every table is are told") {
   CHECK(Has(page, "audio_latency_credit 0"));
   CHECK(Has(page, "audio_latency_credit_withheld_total 1"));
   CHECK(Has(page, "audio_latency_events_per_second 1000"));
+  CHECK(Has(page, "audio_latency_events_made_per_second 1200"));
+  CHECK(Has(page, "audio_latency_pending_events 345"));
   CHECK(Has(page, "audio_latency_oldest_wait_seconds 2"));
   CHECK(Has(page, R"(audio_latency_node_sampling_share{node="node-a"} 0.5)"));
   CHECK(Has(page, R"(audio_latency_table_used{table="flows"} 3)"));

@@ -53,6 +53,13 @@ TEST_CASE("every answer tells what share of its events was lost, and what share 
   CHECK(hops.hops(0).lost_share() == Approx(1 - 0.99 * 0.5));
   CHECK(hops.hops(0).sampling_share() == 0.25);
 
+  // A probe that still keeps less, or is gone.
+  server.nodes.nodes[0].sampling_share = 0.125;
+  server.nodes.nodes[2].sampling_share = 0.0625;
+  server.nodes.nodes[2].connected = false;
+  REQUIRE(ListPaths(&server, {}, &paths).ok());
+  CHECK(paths.paths(0).sampling_share() == 0.125);
+
   // What the correlator itself lost is everybody's.
   server.matching.counters.observations = 900;
   server.matching.counters.queue_full = 100;

@@ -50,6 +50,42 @@ TEST_CASE("batches are numbered from 1 and kept until they are acknowledged") {
   CHECK(queue.statistics().buffered_bytes == 0);
 }
 
+TEST_CASE("each batch is stamped with what held for its own events") {
+  BatchQueue queue({});
+  for (const uint32_t threshold : {100u, 50u, 0u}) {
+    SealedBatch batch = MakeBatch(1);
+    batch.sampling_threshold = threshold;
+    queue.Push(std::move(batch));
+  }
+  Begin(&queue, 0);
+  for (const uint32_t threshold : {100u, 50u, 0u}) {
+    CHECK(queue.Next()->message.sampling_threshold() == threshold);
+  }
+}
+
+TEST_CASE("what has not gone out on this stream is told as such") {
+  BatchQueue queue({});
+  SealedBatch batch = MakeBatch(1, 5);
+  batch.unread_events = 3;
+  queue.Push(std::move(batch));
+  batch = MakeBatch(2, 7);
+  batch.unread_events = 2;
+  queue.Push(std::move(batch));
+  CHECK(queue.UnsentEvents() == 5 + 7 + 2);
+  Begin(&queue, 0);
+  queue.Next();
+  CHECK(queue.UnsentEvents() == 7 + 2);
+  CHECK(queue.statistics().buffered_events == 5 + 7);
+  queue.Next();
+  CHECK(queue.UnsentEvents() == 2);
+  queue.Acknowledge(1, kCredit);
+  CHECK(queue.statistics().buffered_events == 7);
+  // On another stream it goes again.
+  queue.EndStream();
+  Begin(&queue, 1);
+  CHECK(queue.UnsentEvents() == 7 + 2);
+}
+
 TEST_CASE("after a break what is not acknowledged goes again, in order, before what is new") {
   BatchQueue queue({});
   for (int i = 0; i < 4; ++i) {

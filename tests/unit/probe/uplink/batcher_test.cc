@@ -100,6 +100,15 @@ TEST_CASE("events come out as they went in, in time order, each with its flow") 
   CHECK(batch->message.columns().flow_ids(1) == batch->flows[1]->id());
   CHECK(batch->message.pending_events() == 2);
   CHECK(batch->message.sampling_threshold() == 77);
+  // The next batch is stamped with what held for its own events.
+  bench.Add({tcp});
+  bench.counters.sampling_threshold = 99;
+  bench.batcher.Flush();
+  bench.Add({tcp});
+  bench.batcher.Flush();
+  bench.counters.sampling_threshold = 111;
+  CHECK(bench.queue.Next()->message.sampling_threshold() == 77);
+  CHECK(bench.queue.Next()->message.sampling_threshold() == 99);
   const std::vector<wire::WireEvent> events = Bench::Decode(*batch);
   REQUIRE(events.size() == 3);
   CHECK(events[0].signature == 22);
