@@ -139,12 +139,21 @@ absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock
       HidingWatch::Start({&directory, program, logger});
 
   const auto take_snapshot = [&] {
-    return ProbeSnapshot{
-        program->Read(),         reader->statistics(), batcher.statistics(),
-        queue.statistics(),      uplink->statistics(), clock_exchange.statistics(),
-        datagrams->statistics(), directory.size(),     directory.Refused(),
-        hiding_watch->Hidden(),  attach_method,        program->SamplingThreshold(),
-        config.max_flows,        monotonic.NowNs()};
+    return ProbeSnapshot{program->Read(),
+                         reader->statistics(),
+                         batcher.statistics(),
+                         queue.statistics(),
+                         uplink->statistics(),
+                         clock_exchange.statistics(),
+                         datagrams->statistics(),
+                         directory.size(),
+                         directory.Refused(),
+                         hiding_watch->Hidden(),
+                         attach_method,
+                         program->SamplingThreshold(),
+                         config.max_flows,
+                         monotonic.NowNs(),
+                         tls == nullptr ? std::nullopt : std::optional(tls->statistics())};
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(config.metrics_address, config.metrics_port, StatusRoutes(take_snapshot));

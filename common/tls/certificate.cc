@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -30,6 +31,7 @@ using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using StorePtr = std::unique_ptr<X509_STORE, Freed<X509_STORE_free>>;
 using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, Freed<X509_STORE_CTX_free>>;
+using ContextPtr = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>>;
 
 constexpr size_t kMaxNameBytes = 1024;
@@ -39,14 +41,35 @@ BioPtr MakeBio(std::string_view text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// The certificates in `pem`, those before the first that is damaged.
-std::vector<X509Ptr> ReadAll(std::string_view pem) {
+// What the last call of OpenSSL had against it, "unknown" when it did not say.
+std::string TakeReason() {
+  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
+  std::string text = reason == nullptr ? "unknown" : reason;
+  ERR_clear_error();
+  return text;
+}
+
+// The certificates in `pem`, at least one. A damaged one is an error: to leave it out, and what
+// comes after it, would be to trust or to show others than the file is meant to hold.
+absl::StatusOr<std::vector<X509Ptr>> ReadAll(std::string_view pem) {
   std::vector<X509Ptr> certificates;
   const BioPtr bio = MakeBio(pem);
+  ERR_clear_error();
   while (X509* const certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
     certificates.emplace_back(certificate);
   }
-  ERR_clear_error();
+  const unsigned long error = ERR_peek_last_error();
+  const bool is_at_end =
+      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  const std::string reason = TakeReason();
+  if (!is_at_end) {
+    return absl::InvalidArgumentError(
+        fmt::format("its certificate number {} is damaged ({}); write the file anew, whole",
+                    certificates.size() + 1, reason));
+  }
+  if (certificates.empty()) {
+    return absl::InvalidArgumentError("it holds no certificate in PEM form");
+  }
   return certificates;
 }
 
@@ -88,6 +111,28 @@ CertificateFacts FactsOf(const X509* certificate) {
   return facts;
 }
 
+// gRPC does not load a certificate that has an address which is neither IPv4 nor IPv6.
+absl::Status CheckAddresses(const X509* certificate) {
+  constexpr int kIpv4Bytes = 4;
+  constexpr int kIpv6Bytes = 16;
+  const NamesPtr names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_IPADD) {
+      continue;
+    }
+    const int bytes = ASN1_STRING_length(name->d.iPAddress);
+    if (bytes != kIpv4Bytes && bytes != kIpv6Bytes) {
+      return absl::InvalidArgumentError(fmt::format(
+          "the certificate has an IP address of {} bytes among its alternative names; have it made "
+          "anew",
+          bytes));
+    }
+  }
+  return absl::OkStatus();
+}
+
 CertificateFault FaultOf(int error) {
   switch (error) {
     case X509_V_OK:
@@ -97,7 +142,6 @@ CertificateFault FaultOf(int error) {
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return CertificateFault::kNotYetValid;
     case X509_V_ERR_INVALID_PURPOSE:
-    case X509_V_ERR_INVALID_CA:
       return CertificateFault::kWrongPurpose;
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -105,6 +149,7 @@ CertificateFault FaultOf(int error) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+    case X509_V_ERR_INVALID_CA:
       return CertificateFault::kUnknownAuthority;
     default:
       return CertificateFault::kOtherFault;
@@ -141,11 +186,16 @@ class StoredAuthorities final : public Authorities {
 
   CertificateVerdict VerifyClient(std::string_view pem, std::string_view chain_pem,
                                   int64_t now_unix_s) const override {
-    const std::vector<X509Ptr> own = ReadAll(pem);
-    if (own.empty()) {
-      return {CertificateFault::kMalformed, "the certificate cannot be read"};
+    const absl::StatusOr<std::vector<X509Ptr>> read = ReadAll(pem);
+    const absl::StatusOr<std::vector<X509Ptr>> read_chain =
+        chain_pem.empty() ? std::vector<X509Ptr>() : ReadAll(chain_pem);
+    if (!read.ok() || !read_chain.ok()) {
+      return {CertificateFault::kMalformed,
+              fmt::format("the certificate cannot be read: {}",
+                          Message(read.ok() ? read_chain.status() : read.status()))};
     }
-    const std::vector<X509Ptr> others = ReadAll(chain_pem);
+    const std::vector<X509Ptr>& own = *read;
+    const std::vector<X509Ptr>& others = *read_chain;
     const std::unique_ptr<STACK_OF(X509),
                           decltype([](STACK_OF(X509) * stack) { sk_X509_free(stack); })>
         untrusted(sk_X509_new_null());
@@ -180,18 +230,12 @@ class StoredAuthorities final : public Authorities {
 }  // namespace
 
 absl::StatusOr<CertificateFacts> ReadCertificate(std::string_view pem) {
-  const std::vector<X509Ptr> certificates = ReadAll(pem);
-  if (certificates.empty()) {
-    return absl::InvalidArgumentError("it holds no certificate in PEM form");
-  }
+  ASSIGN_OR_RETURN(const std::vector<X509Ptr> certificates, ReadAll(pem));
   return FactsOf(certificates.front().get());
 }
 
 absl::Status CheckKeyPair(std::string_view certificate_pem, std::string_view key_pem) {
-  const std::vector<X509Ptr> certificates = ReadAll(certificate_pem);
-  if (certificates.empty()) {
-    return absl::InvalidArgumentError("the certificate is not in PEM form");
-  }
+  ASSIGN_OR_RETURN(const std::vector<X509Ptr> certificates, ReadAll(certificate_pem));
   // Without a callback OpenSSL would ask for a password at the terminal.
   const KeyPtr key(PEM_read_bio_PrivateKey(
       MakeBio(key_pem).get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
@@ -202,8 +246,27 @@ absl::Status CheckKeyPair(std::string_view certificate_pem, std::string_view key
   }
   const bool belongs = X509_check_private_key(certificates.front().get(), key.get()) == 1;
   ERR_clear_error();
-  return belongs ? absl::OkStatus()
-                 : absl::InvalidArgumentError("the private key belongs to another certificate");
+  if (!belongs) {
+    return absl::InvalidArgumentError("the private key belongs to another certificate");
+  }
+  RETURN_IF_ERROR(CheckAddresses(certificates.front().get()));
+  const ContextPtr context(SSL_CTX_new(TLS_method()));
+  if (context == nullptr ||
+      SSL_CTX_use_certificate(context.get(), certificates.front().get()) != 1 ||
+      SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
+    return absl::InvalidArgumentError(
+        fmt::format("TLS refuses the certificate or its key ({}); make them anew, with a P-256 key "
+                    "or one of RSA of 2048 bits or more",
+                    TakeReason()));
+  }
+  for (size_t i = 1; i < certificates.size(); ++i) {
+    if (SSL_CTX_add1_chain_cert(context.get(), certificates[i].get()) != 1) {
+      return absl::InvalidArgumentError(
+          fmt::format("TLS refuses certificate number {} of the chain ({}); have it made anew",
+                      i + 1, TakeReason()));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::string FormatUnixSeconds(int64_t unix_s) {
@@ -215,10 +278,7 @@ std::string FormatUnixSeconds(int64_t unix_s) {
 }
 
 absl::StatusOr<std::shared_ptr<const Authorities>> Authorities::Parse(std::string_view pem) {
-  const std::vector<X509Ptr> certificates = ReadAll(pem);
-  if (certificates.empty()) {
-    return absl::InvalidArgumentError("it holds no certificate in PEM form");
-  }
+  ASSIGN_OR_RETURN(const std::vector<X509Ptr> certificates, ReadAll(pem));
   StorePtr store(X509_STORE_new());
   for (const X509Ptr& certificate : certificates) {
     X509_STORE_add_cert(store.get(), certificate.get());

@@ -25,11 +25,12 @@ struct CertificateFacts {
   int64_t not_after_unix_s = 0;
 };
 
-// Of the first certificate in `pem`. INVALID_ARGUMENT when there is none.
+// Of the first certificate in `pem`. INVALID_ARGUMENT when there is none, or when one is damaged.
 absl::StatusOr<CertificateFacts> ReadCertificate(std::string_view pem);
 
-// INVALID_ARGUMENT tells what is wrong: no certificate, no private key, one that is encrypted, or
-// one that belongs to another certificate.
+// Whether TLS can be spoken with them. INVALID_ARGUMENT tells what is wrong: no certificate or a
+// damaged one, no private key, one that is encrypted or belongs to another certificate, or one that
+// OpenSSL's security level or gRPC refuses (gRPC 1.51 tells nobody when it does).
 absl::Status CheckKeyPair(std::string_view certificate_pem, std::string_view key_pem);
 
 // "2026-11-21T12:00:00Z"
@@ -60,7 +61,7 @@ struct CertificateVerdict {
 // The certification authorities of one cluster. Thread-safe.
 class Authorities {
  public:
-  // `pem`: one certificate or more. INVALID_ARGUMENT when there is none.
+  // `pem`: one certificate or more. INVALID_ARGUMENT when there is none, or one is damaged.
   static absl::StatusOr<std::shared_ptr<const Authorities>> Parse(std::string_view pem);
   virtual ~Authorities() = default;
 

@@ -10,15 +10,33 @@
 
 namespace audio_latency {
 
+std::vector<FileStamp> StampsOf(const std::vector<std::string>& paths) {
+  constexpr int64_t kNsPerSecond = 1'000'000'000;
+  std::vector<FileStamp> stamps;
+  for (const std::string& path : paths) {
+    struct stat found = {};
+    FileStamp stamp;
+    if (stat(path.c_str(), &found) == 0) {
+      stamp = {.modified_ns = found.st_mtim.tv_sec * kNsPerSecond + found.st_mtim.tv_nsec,
+               .size_bytes = found.st_size,
+               .inode = found.st_ino};
+    }
+    stamps.push_back(stamp);
+  }
+  return stamps;
+}
+
 FileWatcher::FileWatcher(std::string what, std::vector<std::string> paths,
-                         std::function<absl::Status()> reload, Logger* logger,
-                         std::chrono::milliseconds interval)
+                         std::vector<FileStamp> loaded, std::function<absl::Status()> reload,
+                         Logger* logger, std::chrono::milliseconds interval,
+                         std::function<void()> at_each_look)
     : what_(std::move(what)),
       paths_(std::move(paths)),
       reload_(std::move(reload)),
+      at_each_look_(std::move(at_each_look)),
       logger_(logger),
       interval_(interval),
-      loaded_(ReadStamps()),
+      loaded_(std::move(loaded)),
       thread_([this] { Run(); }) {}
 
 FileWatcher::~FileWatcher() {
@@ -35,34 +53,21 @@ FileWatcher::Statistics FileWatcher::statistics() const {
   return statistics_;
 }
 
-std::vector<FileWatcher::Stamp> FileWatcher::ReadStamps() const {
-  constexpr int64_t kNsPerSecond = 1'000'000'000;
-  std::vector<Stamp> stamps;
-  for (const std::string& path : paths_) {
-    struct stat found = {};
-    Stamp stamp;
-    if (stat(path.c_str(), &found) == 0) {
-      stamp = {.modified_ns = found.st_mtim.tv_sec * kNsPerSecond + found.st_mtim.tv_nsec,
-               .size_bytes = found.st_size,
-               .inode = found.st_ino};
-    }
-    stamps.push_back(stamp);
-  }
-  return stamps;
-}
-
 void FileWatcher::Run() {
   std::unique_lock lock(mutex_);
   while (!stopped_.wait_for(lock, interval_, [this] { return stopping_; })) {
     lock.unlock();
     Look();
+    if (at_each_look_ != nullptr) {
+      at_each_look_();
+    }
     lock.lock();
   }
 }
 
 void FileWatcher::Look() {
   // Before the files are read: what changes meanwhile is found at the next look.
-  std::vector<Stamp> stamps = ReadStamps();
+  std::vector<FileStamp> stamps = StampsOf(paths_);
   if (stamps == loaded_) {
     return;
   }

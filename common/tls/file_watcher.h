@@ -17,6 +17,19 @@
 
 namespace audio_latency {
 
+// What tells that a file was replaced or written to.
+struct FileStamp {
+  int64_t modified_ns = 0;
+  int64_t size_bytes = -1;
+  uint64_t inode = 0;
+
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+// Of each path, as it is now. Take them before the files are read: what changes while they are is
+// then noticed.
+std::vector<FileStamp> StampsOf(const std::vector<std::string>& paths);
+
 // Looks every `interval` whether one of some files changed (time, size or inode: a rename, or a
 // Kubernetes Secret's switch of symbolic links, changes the last), and has them loaded again. What
 // cannot be loaded is tried again at each look, and told once. Thread-safe.
@@ -25,11 +38,12 @@ class FileWatcher {
   static constexpr std::chrono::milliseconds kInterval{1'000};
 
   // `what` names the files in the log ("TLS files"). `reload` is called by the watcher's thread and
-  // leaves everything as it was when it fails. All must outlive the watcher; the files are taken
-  // for loaded now.
-  FileWatcher(std::string what, std::vector<std::string> paths,
+  // leaves everything as it was when it fails; `at_each_look`, if any, is called by it after each
+  // look. All must outlive the watcher. `loaded`: the stamps of what is loaded already.
+  FileWatcher(std::string what, std::vector<std::string> paths, std::vector<FileStamp> loaded,
               std::function<absl::Status()> reload, Logger* logger,
-              std::chrono::milliseconds interval = kInterval);
+              std::chrono::milliseconds interval = kInterval,
+              std::function<void()> at_each_look = nullptr);
   // Waits for a reload that is under way.
   ~FileWatcher();
   FileWatcher(const FileWatcher&) = delete;
@@ -43,25 +57,17 @@ class FileWatcher {
   Statistics statistics() const;
 
  private:
-  struct Stamp {
-    int64_t modified_ns = 0;
-    int64_t size_bytes = -1;
-    uint64_t inode = 0;
-
-    friend bool operator==(const Stamp&, const Stamp&) = default;
-  };
-
-  std::vector<Stamp> ReadStamps() const;
   void Run();
   void Look();
 
   const std::string what_;
   const std::vector<std::string> paths_;
   const std::function<absl::Status()> reload_;
+  const std::function<void()> at_each_look_;
   Logger* const logger_;
   const std::chrono::milliseconds interval_;
   // The thread's.
-  std::vector<Stamp> loaded_;
+  std::vector<FileStamp> loaded_;
   std::string told_;
 
   mutable std::mutex mutex_;

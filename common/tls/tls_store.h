@@ -26,7 +26,8 @@ struct TlsStatistics {
 class TlsStore {
  public:
   // Fails as LoadTlsMaterial does. Later files that cannot be used are told to `logger`, and the
-  // material stays. So is a certificate of ours that has expired or will within a week.
+  // material stays. So is, once a day, a certificate of ours that has expired or will within a
+  // week.
   static absl::StatusOr<std::unique_ptr<TlsStore>> Open(
       const TlsFiles& files, const Clock& realtime, Logger* logger,
       std::chrono::milliseconds interval = FileWatcher::kInterval);

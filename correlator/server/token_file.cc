@@ -64,12 +64,13 @@ absl::StatusOr<std::vector<Digest>> LoadTokens(const std::string& path) {
 
 class WatchedTokenFile final : public TokenFile {
  public:
-  WatchedTokenFile(const std::string& path, std::vector<Digest> digests, Logger* logger,
-                   std::chrono::milliseconds interval)
+  WatchedTokenFile(const std::string& path, std::vector<FileStamp> stamps,
+                   std::vector<Digest> digests, Logger* logger, std::chrono::milliseconds interval)
       : path_(path),
         digests_(std::move(digests)),
         watcher_(
-            "token file", {path}, [this] { return Reload(); }, logger, interval) {}
+            "token file", {path}, std::move(stamps), [this] { return Reload(); }, logger,
+            interval) {}
 
   bool Contains(std::string_view token) const override {
     // Digests are of one length, and all are compared: the time tells nothing of the tokens.
@@ -100,8 +101,10 @@ class WatchedTokenFile final : public TokenFile {
 
 absl::StatusOr<std::unique_ptr<TokenFile>> TokenFile::Open(const std::string& path, Logger* logger,
                                                            std::chrono::milliseconds interval) {
+  std::vector<FileStamp> stamps = StampsOf({path});
   ASSIGN_OR_RETURN(std::vector<Digest> digests, LoadTokens(path));
-  return std::make_unique<WatchedTokenFile>(path, std::move(digests), logger, interval);
+  return std::make_unique<WatchedTokenFile>(path, std::move(stamps), std::move(digests), logger,
+                                            interval);
 }
 
 }  // namespace audio_latency::correlator

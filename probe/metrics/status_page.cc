@@ -211,6 +211,19 @@ void AddClock(const ProbeSnapshot& snapshot, Families* families) {
   }
 }
 
+void AddTls(const TlsStatistics& tls, Families* families) {
+  // A probe may have none of its own; then the correlator refuses it.
+  if (tls.certificate_not_after_unix_s > 0) {
+    AddGauge("certificate_expiry_timestamp_seconds",
+             "When this program's certificate ends, in Unix time.",
+             static_cast<double>(tls.certificate_not_after_unix_s), families);
+  }
+  families->push_back(CounterFamily(FullName("certificate_reloads_total"),
+                                    "Attempts to load changed certificate files, by result."));
+  AddSample({{"result", "loaded"}}, static_cast<double>(tls.reloads), &families->back());
+  AddSample({{"result", "refused"}}, static_cast<double>(tls.reload_failures), &families->back());
+}
+
 }  // namespace
 
 std::string RenderProbeMetrics(const ProbeSnapshot& snapshot) {
@@ -222,6 +235,9 @@ std::string RenderProbeMetrics(const ProbeSnapshot& snapshot) {
   AddUplink(snapshot, &families);
   AddTables(snapshot, &families);
   AddClock(snapshot, &families);
+  if (snapshot.tls.has_value()) {
+    AddTls(*snapshot.tls, &families);
+  }
   return RenderMetrics(families);
 }
 

@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/http/http_server.h"
 #include "common/time/clock.h"
+#include "common/tls/tls_store.h"
 #include "probe/capture/counters.h"
 #include "probe/capture/hiding_watch.h"
 #include "probe/capture/interface_directory.h"
@@ -43,6 +45,8 @@ struct ProbeSnapshot {
   uint32_t max_flows = 0;
   // On the monotonic clock.
   int64_t now_ns = 0;
+  // Nothing in plain text.
+  std::optional<TlsStatistics> tls = {};
 };
 
 // In Prometheus' text format.

@@ -52,7 +52,8 @@ struct KeyAndCertificate {
 
 // Not signed yet.
 void Begin(const CertificateRequest& request, KeyAndCertificate* made) {
-  made->key = EVP_EC_gen("P-256");
+  constexpr size_t kWeakBits = 1024;
+  made->key = request.has_weak_key ? EVP_RSA_gen(kWeakBits) : EVP_EC_gen("P-256");
   made->certificate = X509_new();
   Check(made->key != nullptr && made->certificate != nullptr, "key");
   X509* const certificate = made->certificate;
@@ -97,6 +98,20 @@ TestAuthority::TestAuthority(const std::string& name, const TestAuthority& above
   AddExtension(certificate, issuer, NID_basic_constraints, "critical,CA:TRUE");
   Check(X509_sign(certificate, above.parts_->own.key, EVP_sha256()) > 0, "sign");
   parts_->pem = PemOf(certificate);
+}
+
+TestAuthority::TestAuthority(const IssuedCertificate& end_entity)
+    : parts_(std::make_unique<Parts>()) {
+  const auto read = [](const std::string& pem, const auto& parse) {
+    BIO* const bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+    auto* const object = parse(bio, nullptr, nullptr, nullptr);
+    BIO_free(bio);
+    Check(object != nullptr, "read");
+    return object;
+  };
+  parts_->own.certificate = read(end_entity.certificate_pem, PEM_read_bio_X509);
+  parts_->own.key = read(end_entity.key_pem, PEM_read_bio_PrivateKey);
+  parts_->pem = end_entity.certificate_pem;
 }
 
 TestAuthority::~TestAuthority() = default;

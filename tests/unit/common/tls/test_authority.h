@@ -22,6 +22,8 @@ struct CertificateRequest {
   long ends_s = 3600;
   // "": for every use; "serverAuth", "clientAuth".
   std::string extended_key_usage = {};
+  // RSA of 1,024 bits, which TLS refuses these days.
+  bool has_weak_key = false;
 };
 
 // Throws std::logic_error where libcrypto fails.
@@ -31,6 +33,8 @@ class TestAuthority {
   explicit TestAuthority(const std::string& name);
   // Signed by `above`.
   TestAuthority(const std::string& name, const TestAuthority& above);
+  // Signs with a certificate that is an end entity's, and so none.
+  explicit TestAuthority(const IssuedCertificate& end_entity);
   ~TestAuthority();
 
   IssuedCertificate Issue(const CertificateRequest& request) const;

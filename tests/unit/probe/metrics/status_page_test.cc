@@ -81,6 +81,20 @@ TEST_CASE("every table tells its use, its limit and what it gave up") {
   check("buffered_bytes", 4096, 65536, 2);
 }
 
+TEST_CASE("the end of the probe's certificate is told, where there is one") {
+  ProbeSnapshot snapshot;
+  CHECK_THAT(RenderProbeMetrics(snapshot), !Contains("certificate"));
+  snapshot.tls = {
+      .reloads = 2, .reload_failures = 3, .certificate_not_after_unix_s = 1'800'000'000};
+  const std::string page = RenderProbeMetrics(snapshot);
+  CHECK_THAT(page,
+             Contains("audio_latency_probe_certificate_expiry_timestamp_seconds 1800000000\n"));
+  CHECK_THAT(page, Contains("certificate_reloads_total{result=\"loaded\"} 2\n"));
+  CHECK_THAT(page, Contains("certificate_reloads_total{result=\"refused\"} 3\n"));
+  snapshot.tls->certificate_not_after_unix_s = 0;
+  CHECK_THAT(RenderProbeMetrics(snapshot), !Contains("certificate_expiry"));
+}
+
 TEST_CASE("a round trip that was never measured is not shown as zero") {
   CHECK_THAT(RenderProbeMetrics({}), !Contains("clock_round_trip_seconds"));
 }
