@@ -136,7 +136,7 @@ static __always_inline void copy_words(__u8 *to, const __u8 *from, __u32 room)
 }
 
 /*
- * Signs scratch->stream: chunk after chunk of the packet, behind the tail that lies in the first
+ * Signs scratch->part: chunk after chunk of the packet, behind the tail that lies in the first
  * `room` bytes of the buffer, and leaves the new tail there. 0 when all could be read.
  */
 CAPTURE_FUNCTION int sign_chunks(capture_packet *packet, struct capture_scratch *scratch)

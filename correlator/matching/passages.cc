@@ -119,6 +119,52 @@ Choice Choose(const HomeScore& score, const NodeViews& views, EndpointId endpoin
   return best;
 }
 
+// Seen again at the same point so much later, a piece was sent again, as by who plays a recording
+// of packets in a loop; sooner, it is a packet that came twice.
+constexpr int64_t kRepeatedNs = 250'000'000;
+
+// The shortest time, of at least kRepeatedNs, after which one flow had the piece again; nothing
+// where none had. The observations are sorted by flow and time.
+std::optional<int64_t> ShortestRepeatNs(std::span<const PieceObservation> observations) {
+  std::optional<int64_t> shortest_ns;
+  for (size_t i = 1; i < observations.size(); ++i) {
+    const int64_t later_ns = observations[i].time_ns - observations[i - 1].time_ns;
+    if (observations[i].flow == observations[i - 1].flow && later_ns >= kRepeatedNs) {
+      shortest_ns = std::min(shortest_ns.value_or(later_ns), later_ns);
+    }
+  }
+  return shortest_ns;
+}
+
+bool IsEarlierInFlow(const PieceObservation& a, const PieceObservation& b) {
+  return std::tie(a.flow, a.time_ns) < std::tie(b.flow, b.time_ns);
+}
+
+// Calls `take` with the begin and end of each time that the piece was sent, among the observations
+// of one conversation at one position, which it sorts.
+template <typename Take>
+void SplitRepeats(std::span<PieceObservation> observations, Take take) {
+  const std::optional<int64_t> repeat_ns = ShortestRepeatNs(observations);
+  if (!repeat_ns.has_value()) {
+    take(0, observations.size());
+    return;
+  }
+  std::sort(observations.begin(), observations.end(),
+            [](const PieceObservation& a, const PieceObservation& b) {
+              return std::tie(a.time_ns, a.flow) < std::tie(b.time_ns, b.flow);
+            });
+  for (size_t begin = 0; begin < observations.size();) {
+    size_t end = begin + 1;
+    while (end < observations.size() &&
+           observations[end].time_ns - observations[end - 1].time_ns <= *repeat_ns / 2) {
+      ++end;
+    }
+    std::sort(observations.begin() + begin, observations.begin() + end, IsEarlierInFlow);
+    take(begin, end);
+    begin = end;
+  }
+}
+
 MatchPoint PointOf(const PieceObservation& observation) {
   return {.flow = observation.flow, .time_ns = observation.time_ns};
 }
@@ -226,16 +272,17 @@ void BuildPassages(const FlowRegistry& flows, const EndpointHomes& homes,
               return std::tie(a.record->conversation, a.position, a.flow, a.time_ns) <
                      std::tie(b.record->conversation, b.position, b.flow, b.time_ns);
             });
-  const uint32_t count = static_cast<uint32_t>(observations->size());
-  for (uint32_t begin = 0; begin < count;) {
-    uint32_t end = begin + 1;
-    while (end < count &&
-           (*observations)[end].record->conversation ==
-               (*observations)[begin].record->conversation &&
-           (*observations)[end].position == (*observations)[begin].position) {
+  const std::span<PieceObservation> all(*observations);
+  for (size_t begin = 0; begin < all.size();) {
+    size_t end = begin + 1;
+    while (end < all.size() && all[end].record->conversation == all[begin].record->conversation &&
+           all[end].position == all[begin].position) {
       ++end;
     }
-    passages->push_back(MakePassage(score, *observations, begin, end));
+    SplitRepeats(all.subspan(begin, end - begin), [&](size_t from, size_t to) {
+      passages->push_back(MakePassage(score, *observations, static_cast<uint32_t>(begin + from),
+                                      static_cast<uint32_t>(begin + to)));
+    });
     begin = end;
   }
 }

@@ -62,7 +62,8 @@ struct PiecePassage {
 
 // Sorts `observations` and appends the passages in them to `passages`. Observations of one
 // conversation at one position are one passage, exactly: a TCP sequence number and an RTP sequence
-// number are the same at all points of a conversation.
+// number are the same at all points of a conversation. Where one point saw the piece again much
+// later (a recording of RTP packets that is played in a loop), each round is a passage of its own.
 //
 // Within a node the order is that of time (one clock). Across nodes it is that of the way, where
 // that is known, so that a delay may come out negative within the clocks' error. Where no direction

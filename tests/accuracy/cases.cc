@@ -219,6 +219,25 @@ void AddNetworks(CaseList* list) {
     reuse.calls.push_back(call);
   }
   list->Add("5-tuple used again by the next call", reuse);
+
+  // A recording of RTP packets played in a loop, as load generators do: the same 5-tuple, SSRC and
+  // numbers in each round.
+  constexpr int kRoundSeconds = 5;
+  Scenario rounds;
+  for (int round = 0; round * (kRoundSeconds + 1) < list->seconds(); ++round) {
+    CallSpec call = list->Call(Codec::kMuLaw, Rtp(20), Rtp(20), 0);
+    for (LegSpec& leg : call.legs) {
+      leg.way.loss = 0.02;
+      leg.source_port = 7000;
+      leg.destination_port = 7002;
+      leg.rtp.ssrc = 77;
+      leg.rtp.first_sequence = 1000;
+    }
+    call.start_ns = round * (kRoundSeconds + 1) * kSecondNs;
+    call.seconds = kRoundSeconds;
+    rounds.calls.push_back(call);
+  }
+  list->Add("RTP packets played again and again, 2 % loss", rounds);
   LegSpec reconnecting = Tcp(Framing::kRaw, 20, Cut::kRandom);
   reconnecting.restarts = true;
   list->Add("TCP connection made anew in the call",

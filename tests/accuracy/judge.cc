@@ -253,17 +253,26 @@ std::optional<int64_t> Judge::TruePassNs(const Seen& seen, const Piece& piece, s
   return truth_.calls[seen.place.call].legs[seen.place.leg].PassedAt(piece.bytes, side);
 }
 
+void Judge::CountFalse(std::string problem) {
+  ++figures_.false_matches;
+  if (figures_.first_false_match.empty()) {
+    figures_.first_false_match = std::move(problem);
+  }
+}
+
 void Judge::AddError(int64_t reported_ns, std::optional<int64_t> from_ns,
                      std::optional<int64_t> to_ns) {
   if (!from_ns || !to_ns) {
-    ++figures_.false_matches;
-    if (figures_.first_false_match.empty()) {
-      figures_.first_false_match = "a piece was reported at a point that it never passed";
-    }
+    CountFalse("a piece was reported at a point that it never passed");
     return;
   }
-  figures_.errors_us.push_back(std::abs(static_cast<double>(reported_ns - (*to_ns - *from_ns))) /
-                               1000);
+  const int64_t true_ns = *to_ns - *from_ns;
+  const double error_us = std::abs(static_cast<double>(reported_ns - true_ns)) / 1000;
+  if (error_us > kMostErrorUs) {
+    CountFalse(
+        fmt::format("a delay of {} us was reported as {} us", true_ns / 1000, reported_ns / 1000));
+  }
+  figures_.errors_us.push_back(error_us);
 }
 
 void Judge::AddDelays(const correlator::Match& match, const std::vector<Seen>& seen,
@@ -332,10 +341,7 @@ void Judge::Take(const correlator::Match& match, const correlator::FlowRegistry&
     seen.push_back(*found);
   }
   if (!is_true) {
-    ++figures_.false_matches;
-    if (figures_.first_false_match.empty()) {
-      figures_.first_false_match = problem_;
-    }
+    CountFalse(problem_);
     return;
   }
   const Piece piece = PieceOf(match.signature, seen);

@@ -20,6 +20,9 @@
 
 namespace audio_latency::accuracy {
 
+// A delay that is further from the truth is that of other audio, or of another round of the same.
+inline constexpr double kMostErrorUs = 1000;
+
 // What README.md defines.
 struct Figures {
   uint64_t matches = 0;
@@ -99,6 +102,7 @@ class Judge {
   // The piece of a match whose passages are all true.
   Piece PieceOf(uint64_t signature, const std::vector<Seen>& seen) const;
   std::optional<int64_t> TruePassNs(const Seen& seen, const Piece& piece, size_t side) const;
+  void CountFalse(std::string problem);
   void AddError(int64_t reported_ns, std::optional<int64_t> from_ns, std::optional<int64_t> to_ns);
   void AddDelays(const correlator::Match& match, const std::vector<Seen>& seen, const Piece& piece);
   void AddWays(const correlator::Match& match, const std::vector<Seen>& seen, const Piece& piece);

@@ -127,6 +127,16 @@ TEST_CASE("A wrong time is an error") {
   CHECK(figures.errors_us == std::vector<double>{0, 0, 70, 70});
 }
 
+TEST_CASE("A delay that is of another round of the same audio is false") {
+  TwinCalls calls;
+  correlator::Passage late = calls.PassageOf(0, 1, kByte);
+  late.last.time_ns += 1'500'000;
+  const Figures figures = calls.Judged(TwinCalls::Linked(calls.PassageOf(0, 0, kByte), late));
+  // The transit, and the whole way.
+  CHECK(figures.false_matches == 2);
+  CHECK(figures.first_false_match.find("a delay of") != std::string::npos);
+}
+
 TEST_CASE("A flow that no call has is false") {
   TwinCalls calls;
   correlator::Passage passage = calls.PassageOf(0, 0, kByte);

@@ -43,6 +43,7 @@ struct TcpOptions {
 };
 
 struct RtpOptions {
+  // 0: the scenario chooses it, and where the numbers begin.
   uint32_t ssrc = 0;
   uint16_t first_sequence = 0;
   uint32_t first_timestamp = 0;

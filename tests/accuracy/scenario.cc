@@ -217,9 +217,11 @@ class CallMaker {
             SendOverTcp(part, spec.framing, tcp, spec.way, EndsOf(leg), &random_, &stream);
       } else {
         RtpOptions rtp = spec.rtp;
-        rtp.ssrc = static_cast<uint32_t>(random_());
-        rtp.first_sequence = spec.wraps ? 65'400 : static_cast<uint16_t>(random_() % 30'000);
-        rtp.first_timestamp = static_cast<uint32_t>(random_());
+        if (rtp.ssrc == 0) {
+          rtp.ssrc = static_cast<uint32_t>(random_());
+          rtp.first_sequence = spec.wraps ? 65'400 : static_cast<uint16_t>(random_() % 30'000);
+          rtp.first_timestamp = static_cast<uint32_t>(random_());
+        }
         delivered_ns =
             SendOverRtp(part, truth_.track, rtp, spec.way, EndsOf(leg), &random_, &stream);
       }

@@ -350,25 +350,34 @@ TEST_CASE("configurations at all bounds are accepted by the verifier") {
     uint32_t silence_threshold;
     uint32_t detect_cadence;
     capture_algorithm algorithm;
+    // The programs of PREEMPT_RT kernels.
+    bool can_be_interrupted = false;
   };
   constexpr capture_algorithm kXxhash = CAPTURE_ALGORITHM_XXHASH;
   constexpr capture_algorithm kCrc32 = CAPTURE_ALGORITHM_CRC32;
   constexpr capture_algorithm kRolling = CAPTURE_ALGORITHM_ROLLING_HASH;
   constexpr Values kLoads[] = {
-      {16, 5, 256, 0, kXxhash},     {16, 16, 0, 1, kCrc32},     {16, 8, 256, 1, kRolling},
-      {17, 8, 0, 0, kXxhash},       {17, 5, 256, 1, kCrc32},    {17, 16, 32767, 0, kRolling},
-      {64, 8, 256, 0, kXxhash},     {64, 8, 256, 1, kXxhash},   {64, 16, 0, 1, kXxhash},
-      {64, 5, 0, 0, kCrc32},        {64, 12, 1, 1, kCrc32},     {64, 16, 0, 1, kRolling},
-      {65, 16, 256, 1, kXxhash},    {1023, 12, 0, 0, kRolling}, {1023, 5, 32767, 1, kXxhash},
-      {1024, 16, 256, 1, kRolling}, {1024, 8, 256, 0, kCrc32},  {1024, 5, 0, 1, kXxhash},
+      {16, 5, 256, 0, kXxhash},        {16, 16, 0, 1, kCrc32},
+      {16, 8, 256, 1, kRolling},       {17, 8, 0, 0, kXxhash},
+      {17, 5, 256, 1, kCrc32},         {17, 16, 32767, 0, kRolling},
+      {64, 8, 256, 0, kXxhash},        {64, 8, 256, 1, kXxhash},
+      {64, 16, 0, 1, kXxhash},         {64, 5, 0, 0, kCrc32},
+      {64, 12, 1, 1, kCrc32},          {64, 16, 0, 1, kRolling},
+      {65, 16, 256, 1, kXxhash},       {1023, 12, 0, 0, kRolling},
+      {1023, 5, 32767, 1, kXxhash},    {1024, 16, 256, 1, kRolling},
+      {1024, 8, 256, 0, kCrc32},       {1024, 5, 0, 1, kXxhash},
+      {16, 5, 0, 1, kRolling, true},   {64, 8, 256, 1, kXxhash, true},
+      {1024, 5, 256, 1, kCrc32, true},
   };
   for (const Values& values : kLoads) {
     capture_config config = capture_config_make(42, values.window_bytes, values.rate_bits,
                                                 values.silence_threshold, values.algorithm);
     config.detect_cadence = values.detect_cadence;
     CAPTURE(values.window_bytes, values.rate_bits, values.silence_threshold, values.detect_cadence,
-            values.algorithm);
-    const auto verified = Load(config, {}, {}, {})->VerifiedInstructions();
+            values.algorithm, values.can_be_interrupted);
+    const auto kernel = KernelCapture::Load(config, {}, {}, {}, values.can_be_interrupted);
+    REQUIRE(kernel.ok());
+    const auto verified = (*kernel)->VerifiedInstructions();
     CHECK(verified.size() == 4);
     for (const auto& [program, instructions] : verified) {
       CAPTURE(program, instructions);

@@ -88,6 +88,36 @@ TEST_CASE("The uplinks alone tell the direction, too") {
   CHECK(passage.destination_seen);
 }
 
+TEST_CASE("A piece that is sent again in a later round is a passage of its own") {
+  constexpr int64_t kSecondNs = 1'000'000'000;
+  constexpr int64_t kMillisecondNs = 1'000'000;
+  Fixture fixture;
+  const auto leave = [&](int64_t time_ns) { fixture.See(fixture.flows.source_container, time_ns); };
+  const auto arrive = [&](int64_t time_ns) {
+    fixture.See(fixture.flows.destination_uplink, time_ns);
+  };
+  leave(kSecondNs);
+  leave(kSecondNs + kMillisecondNs);  // the packet came twice
+  leave(7 * kSecondNs);
+  SECTION("the first did not arrive") {
+    arrive(7 * kSecondNs + 2 * kMillisecondNs);
+    const std::vector<PiecePassage>& passages = fixture.Build();
+    REQUIRE(passages.size() == 2);
+    CHECK_FALSE(passages[0].destination_seen);
+    CHECK(passages[1].first.time_ns == 7 * kSecondNs);
+    CHECK(passages[1].last.time_ns == 7 * kSecondNs + 2 * kMillisecondNs);
+  }
+  SECTION("both did, by a clock that is behind") {
+    arrive(kSecondNs - 100);
+    arrive(7 * kSecondNs - 100);
+    const std::vector<PiecePassage>& passages = fixture.Build();
+    REQUIRE(passages.size() == 2);
+    for (const PiecePassage& passage : passages) {
+      CHECK(passage.last.time_ns - passage.first.time_ns == -100);
+    }
+  }
+}
+
 TEST_CASE("One side's extra points are no hop") {
   Fixture fixture;
   SECTION("source") {
