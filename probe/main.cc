@@ -22,6 +22,7 @@
 #include "common/logging/logger.h"
 #include "common/logging/startup.h"
 #include "common/loss/sampling_share.h"
+#include "common/process/blocked_signals.h"
 #include "common/process/shutdown.h"
 #include "common/signature/signature_parameters.h"
 #include "common/status/status_macros.h"
@@ -208,6 +209,15 @@ int Main(std::span<const char* const> arguments) {
   if (!config->has_value()) {
     return EXIT_SUCCESS;
   }
+  // Before anything that takes time and before any thread, of which a signal would choose one that
+  // does not block it. What waits for the signals is a thread itself, which must not have the
+  // rights that are given up below.
+  absl::StatusOr<std::unique_ptr<BlockedSignals>> signals = BlockedSignals::Block();
+  if (!signals.ok()) {
+    return fail(signals.status());
+  }
+  // Until all else has ended.
+  std::unique_ptr<Shutdown> shutdown;
   const RealtimeClock realtime;
   const MonotonicClock monotonic;
   const std::unique_ptr<Logger> logger = MakeJsonLogger((*config)->log_level, realtime);
@@ -218,12 +228,13 @@ int Main(std::span<const char* const> arguments) {
   if (!program.ok()) {
     return fail(program.status());
   }
-  absl::StatusOr<std::unique_ptr<Shutdown>> shutdown = Shutdown::Install();
-  if (!shutdown.ok()) {
-    return fail(shutdown.status());
+  absl::StatusOr<std::unique_ptr<Shutdown>> installed = Shutdown::Install(*std::move(signals));
+  if (!installed.ok()) {
+    return fail(installed.status());
   }
+  shutdown = *std::move(installed);
   const absl::Status status =
-      Run(**config, program->get(), realtime, monotonic, shutdown->get(), logger.get());
+      Run(**config, program->get(), realtime, monotonic, shutdown.get(), logger.get());
   return status.ok() ? EXIT_SUCCESS : fail(status);
 }
 

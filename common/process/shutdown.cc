@@ -15,7 +15,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "common/process/blocked_signals.h"
 #include "common/status/status_macros.h"
 
 namespace audio_latency {
@@ -87,6 +86,11 @@ class SignalShutdown final : public Shutdown {
 
 absl::StatusOr<std::unique_ptr<Shutdown>> Shutdown::Install() {
   ASSIGN_OR_RETURN(std::unique_ptr<BlockedSignals> signals, BlockedSignals::Block());
+  return Install(std::move(signals));
+}
+
+absl::StatusOr<std::unique_ptr<Shutdown>> Shutdown::Install(
+    std::unique_ptr<BlockedSignals> signals) {
   if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
     return SystemError("signal");
   }

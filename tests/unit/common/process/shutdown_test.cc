@@ -34,6 +34,20 @@ TEST_CASE("SIGTERM and SIGINT end the wait") {
   }
 }
 
+TEST_CASE("a signal that came before there was anybody to wait for it is not lost") {
+  CHECK(ExitCodeOf([] {
+          std::signal(SIGTERM, SIG_DFL);  // Catch has a handler of its own
+          auto signals = BlockedSignals::Block();
+          std::thread other([] { sleep(1); });
+          // To the process: any thread that does not block it would be chosen.
+          kill(getpid(), SIGTERM);
+          const auto shutdown = Shutdown::Install(*std::move(signals));
+          (*shutdown)->Wait();
+          other.join();
+          return 7;
+        }) == 7);
+}
+
 TEST_CASE("a request ends the wait") {
   CHECK(ExitCodeOf([] {
           const auto shutdown = Shutdown::Install();
