@@ -200,9 +200,11 @@ class StreamUplink final : public Uplink {
       ++statistics_.connections;
     }
     backoff_.Reset();
-    logger_->Info("correlator_connected",
-                  fmt::format("Connected to the correlator at {}", options_.correlator_address),
-                  {{"correlator", options_.correlator_address}});
+    connected_at_ = SteadyClock::now();
+    logger_->Log(std::exchange(is_renewal_, false) ? LogLevel::kDebug : LogLevel::kInfo,
+                 "correlator_connected",
+                 fmt::format("Connected to the correlator at {}", options_.correlator_address),
+                 {{"correlator", options_.correlator_address}});
   }
 
   void OnDisconnected(const grpc::Status& status) {
@@ -223,6 +225,14 @@ class StreamUplink final : public Uplink {
       return;
     }
     const SteadyClock::time_point now = SteadyClock::now();
+    is_renewal_ = was_connected && now - connected_at_ >= options_.lasting;
+    if (is_renewal_) {
+      logger_->Log(LogLevel::kDebug, "correlator_stream_ended",
+                   fmt::format("The stream to the correlator at {} ended ({}); opening another",
+                               options_.correlator_address, status.error_message()),
+                   {{"correlator", options_.correlator_address}});
+      return;
+    }
     const bool said_lately =
         last_logged_.has_value() && now - *last_logged_ < options_.log_interval;
     if (said_lately) {
@@ -246,6 +256,9 @@ class StreamUplink final : public Uplink {
   Logger* const logger_;
   Backoff backoff_;
   std::optional<SteadyClock::time_point> last_logged_;
+  SteadyClock::time_point connected_at_;
+  // The stream before had lasted; there is no need to tell of another.
+  bool is_renewal_ = false;
   // What the channel was made with.
   std::shared_ptr<const TlsMaterial> material_;
 

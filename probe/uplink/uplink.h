@@ -38,6 +38,9 @@ struct UplinkOptions {
   std::chrono::milliseconds patience{5'000};
   // Called with what the correlator wants to be kept (bpf/sampling.h), by a thread of the uplink.
   std::function<void(uint32_t threshold)> on_sampling = [](uint32_t) {};
+  // A stream that has lasted so long may end, as the correlator's do once an hour (connections are
+  // bounded in age, so that they find other addresses): nothing is said unless the next try fails.
+  std::chrono::milliseconds lasting{60'000};
   // Between two lines that say that the correlator is out of reach.
   std::chrono::milliseconds log_interval{30'000};
 };

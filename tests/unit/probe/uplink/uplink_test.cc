@@ -34,8 +34,10 @@ class Bench {
     directory.Put(7, "veth7", InterfaceRole::kContainer);
   }
 
-  std::unique_ptr<Uplink> Start(const std::string& address) {
+  std::unique_ptr<Uplink> Start(const std::string& address,
+                                std::chrono::milliseconds lasting = std::chrono::minutes(1)) {
     UplinkOptions options;
+    options.lasting = lasting;
     options.correlator_address = address;
     options.hello.set_node("node-a");
     options.hello.set_instance("instance-1");
@@ -148,6 +150,26 @@ TEST_CASE("a correlator that comes later, or again, is found") {
   REQUIRE(correlator.WaitFor([](const Seen& seen) { return seen.batches.contains(2); }));
   CHECK(correlator.seen().undefined == 0);
   CHECK(uplink->statistics().connections == 2);
+}
+
+TEST_CASE("a stream that had lasted is replaced in silence, one that had not is a loss") {
+  for (const bool has_lasted : {true, false}) {
+    CAPTURE(has_lasted);
+    TestCorrelator::Behaviour behaviour;
+    behaviour.break_after_batches = {1};
+    TestCorrelator correlator(behaviour);
+    Bench bench;
+    const auto uplink =
+        bench.Start(correlator.address(), std::chrono::milliseconds(has_lasted ? 1 : 60'000));
+    REQUIRE(Eventually([&] { return uplink->statistics().connected; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    bench.PushBatch(1);
+    REQUIRE(Eventually([&] { return uplink->statistics().connections == 2; }));
+    const auto connected_lines = [&] { return bench.logger.Count("correlator_connected"); };
+    CHECK(Eventually([&] { return connected_lines() == 2; }));
+    CHECK(bench.logger.Count("correlator_unreachable") == (has_lasted ? 0 : 1));
+    CHECK(bench.logger.Count("correlator_stream_ended") == (has_lasted ? 1 : 0));
+  }
 }
 
 TEST_CASE("clocks are exchanged about ten times a second, each sample told by the next request") {
