@@ -166,6 +166,7 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns
     if (!event.is_signed) {
       continue;
     }
+    ++node->signed_events;
     if (!flow.id.has_value()) {
       ++without_room;
       continue;

@@ -44,6 +44,8 @@ struct NodeSnapshot {
   std::optional<KernelClock> kernel_clock;
   // Events taken from the node's probe since the correlator's start.
   double events = 0;
+  // Of these, those that carry a signature, and so go on to be matched.
+  double signed_events = 0;
   double flows = 0;
   // Everything not taken, by cause, since the probe's start; `lost` tells that an event was lost
   // (an event gated as silence was not).

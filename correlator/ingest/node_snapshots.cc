@@ -60,6 +60,7 @@ NodeSnapshot NodeTable::Snapshot(const Node& node_const) const {
   snapshot.clock_drift_ppm = clock.drift * 1e6;
   snapshot.clock_waiting_events = static_cast<double>(clock.waiting_events);
   snapshot.events = static_cast<double>(node.events);
+  snapshot.signed_events = static_cast<double>(node.signed_events);
   snapshot.flows = static_cast<double>(node.flows.size());
   std::map<std::string, uint64_t> drops = node.drops;
   if (clock.unsynchronised_events > 0) {

@@ -57,6 +57,7 @@ struct NodeTable::Node {
   std::optional<NodeSnapshot::KernelClock> kernel_clock;
 
   uint64_t events = 0;
+  uint64_t signed_events = 0;
   std::map<std::string, uint64_t> drops;
   uint32_t sampling_threshold = kSamplingAll;
   // That the probe had made and not sent before its newest message.

@@ -201,6 +201,7 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     for (const NodeSnapshot& node : nodes_.Nodes()) {
       const MetricLabels labels = {{"node", node.node}};
       Add(labels, {node.events}, &node_events_);
+      Add(labels, {node.signed_events}, &node_signed_events_);
       Add({{"node", node.node}, {"version", node.version}}, {1}, &node_info_);
       for (const ClockState state :
            {ClockState::kSynchronising, ClockState::kGood, ClockState::kStale}) {
@@ -387,6 +388,9 @@ class SnapshotMetrics final : public CorrelatorMetrics {
               "taken all the same.");
   LimitedFamily node_events_ =
       Counter("audio_latency_node_events_total", "Signature events taken from the node's probe.");
+  LimitedFamily node_signed_events_ =
+      Counter("audio_latency_node_signed_events_total",
+              "Of these, those that carry a signature, and so go on to be matched.");
   LimitedFamily node_info_ = Gauge("audio_latency_node_info", "Version of the node's probe.");
   LimitedFamily clock_state_ =
       Gauge("audio_latency_node_clock_state", "1 for the state that the node's clock is in.");
@@ -402,11 +406,26 @@ class SnapshotMetrics final : public CorrelatorMetrics {
   std::vector<LimitedFamily> node_gauges_;
 
   // In the order of the page, before node_gauges_.
-  const std::vector<LimitedFamily*> limited_ = {
-      &transit_,    &processing_,       &path_,          &transit_error_, &processing_error_,
-      &path_error_, &transit_negative_, &path_negative_, &path_coverage_, &path_last_seen_,
-      &signatures_, &errors_,           &not_reported_,  &ignored_,       &node_events_,
-      &node_info_,  &clock_state_,      &clock_source_,  &node_drops_};
+  const std::vector<LimitedFamily*> limited_ = {&transit_,
+                                                &processing_,
+                                                &path_,
+                                                &transit_error_,
+                                                &processing_error_,
+                                                &path_error_,
+                                                &transit_negative_,
+                                                &path_negative_,
+                                                &path_coverage_,
+                                                &path_last_seen_,
+                                                &signatures_,
+                                                &errors_,
+                                                &not_reported_,
+                                                &ignored_,
+                                                &node_events_,
+                                                &node_signed_events_,
+                                                &node_info_,
+                                                &clock_state_,
+                                                &clock_source_,
+                                                &node_drops_};
 };
 
 }  // namespace

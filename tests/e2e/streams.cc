@@ -84,7 +84,18 @@ std::vector<Ledger> StreamSetting::SettledLedgers() const {
     INFO(ledger.Text());
     CHECK(ledger.IsSettled());
   }
+  MatchingLedger matching;
+  Eventually([&] {
+    matching = Require(ReadMatchingLedger(*deployment));
+    return matching.IsSettled();
+  });
+  INFO(matching.Text());
+  CHECK(matching.IsSettled());
   return ledgers;
+}
+
+double StreamSetting::OnProbe(const std::string& sample) const {
+  return MetricOn(Require(deployment->FetchMetrics(node_a->machine.address)), sample);
 }
 
 double StreamSetting::OnCorrelator(const std::string& family) const {

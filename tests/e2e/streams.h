@@ -37,8 +37,11 @@ class StreamSetting {
   void StopStreams();
 
   std::vector<Ledger> Ledgers() const;
-  // When streams have stopped and nothing is on its way any more: every event is taken or counted.
+  // When streams have stopped and nothing is on its way any more: every event is taken or counted,
+  // and of those that were taken every one is decided or counted.
   std::vector<Ledger> SettledLedgers() const;
+  // A number on the page of the first node's probe.
+  double OnProbe(const std::string& sample) const;
   // The sum of a family's samples on the correlator's page, or of one sample.
   double OnCorrelator(const std::string& family) const;
   std::string Log(const std::string& program) const;

@@ -17,6 +17,20 @@ constexpr char kDropped[] = "audio_latency_probe_dropped_total";
 constexpr const char* kProbesCauses[] = {kCauseFlowLimit, kCauseProbeBufferFull,
                                          kCauseCorrelatorOverloaded, "probe_encoding"};
 
+// What the correlator drops of what it took.
+constexpr const char* kIngestCauses[] = {kCauseCorrelatorFlowLimit, kCauseClockUnsynchronised,
+                                         kCauseTimeOutOfRange, kCauseTooLate};
+constexpr const char* kMatchersCauses[] = {kCauseCorrelatorOverloaded, kCauseTimeOutOfRange,
+                                           kCauseTooLate, kCauseTableOverwritten};
+
+double Sum(const std::map<std::string, double>& counts) {
+  double sum = 0;
+  for (const auto& [name, count] : counts) {
+    sum += count;
+  }
+  return sum;
+}
+
 template <typename Take>
 void ForEachLine(std::string_view page, const Take& take) {
   std::istringstream lines{std::string(page)};
@@ -52,13 +66,7 @@ double SumOn(std::string_view page, std::string_view family) {
   return sum;
 }
 
-double Ledger::DroppedInAll() const {
-  double sum = 0;
-  for (const auto& [cause, count] : dropped) {
-    sum += count;
-  }
-  return sum;
-}
+double Ledger::DroppedInAll() const { return Sum(dropped); }
 
 std::string Ledger::Text() const {
   std::string text = fmt::format("made {} acknowledged {} taken {} ring_full {}", made,
@@ -82,6 +90,44 @@ absl::StatusOr<Ledger> ReadLedger(const Deployment& deployment, const Node& node
   ledger.acknowledged = MetricOn(probe, "audio_latency_probe_events_acknowledged_total");
   ledger.taken = MetricOn(
       correlator, fmt::format("audio_latency_node_events_total{{node=\"{}\"}}", node.machine.name));
+  return ledger;
+}
+
+double MatchingLedger::DroppedInAll() const { return Sum(dropped); }
+
+bool MatchingLedger::IsSettled() const { return signed_events == DroppedInAll() + Sum(decided); }
+
+std::string MatchingLedger::Text() const {
+  std::string text = fmt::format("signed {}", signed_events);
+  for (const auto* const counts : {&decided, &dropped}) {
+    for (const auto& [name, count] : *counts) {
+      text += fmt::format(" {} {}", name, count);
+    }
+  }
+  return text;
+}
+
+absl::StatusOr<MatchingLedger> ReadMatchingLedger(const Deployment& deployment) {
+  ASSIGN_OR_RETURN(const std::string page,
+                   deployment.FetchMetrics(deployment.correlator_machine().address));
+  MatchingLedger ledger;
+  ledger.signed_events = SumOn(page, "audio_latency_node_signed_events_total");
+  for (const char* const cause : kIngestCauses) {
+    ForEachLine(page, [&](const std::string& line) {
+      if (line.starts_with("audio_latency_node_drops_total{") &&
+          line.find(fmt::format("cause=\"{}\"", cause)) != std::string::npos) {
+        ledger.dropped[cause] += std::strtod(line.c_str() + line.rfind(' '), nullptr);
+      }
+    });
+  }
+  for (const char* const cause : kMatchersCauses) {
+    ledger.dropped[cause] +=
+        MetricOn(page, fmt::format("audio_processing_errors_total{{error_type=\"{}\"}}", cause));
+  }
+  for (const char* const as : {"matched", "unmatched", "flooded"}) {
+    ledger.decided[as] =
+        MetricOn(page, fmt::format("audio_latency_observations_decided_total{{as=\"{}\"}}", as));
+  }
   return ledger;
 }
 

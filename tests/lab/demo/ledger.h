@@ -39,6 +39,23 @@ struct Ledger {
 
 absl::StatusOr<Ledger> ReadLedger(const Deployment& deployment, const Node& node);
 
+// What became of the events that the correlator took and that carry a signature, by its page. Of
+// all nodes: matching does not tell them apart.
+struct MatchingLedger {
+  double signed_events = 0;
+  // Dropped and counted behind ingest, by cause: by the nodes' accounts, and by the matchers'.
+  std::map<std::string, double> dropped;
+  // That the matchers decided, by what they found.
+  std::map<std::string, double> decided;
+
+  double DroppedInAll() const;
+  // Every event is decided or counted as dropped; nothing waits. Needs a table that was never full.
+  bool IsSettled() const;
+  std::string Text() const;
+};
+
+absl::StatusOr<MatchingLedger> ReadMatchingLedger(const Deployment& deployment);
+
 }  // namespace audio_latency::lab
 
 #endif  // TESTS_LAB_DEMO_LEDGER_H_
