@@ -134,7 +134,8 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                  Logger* logger) {
   const MonotonicClock monotonic;
   ASSIGN_OR_RETURN(const std::unique_ptr<EndpointDirectory> directory, OpenDirectory(config));
-  const std::unique_ptr<FlowRegistry> flows = FlowRegistry::Create(*directory, config.max_flows);
+  const std::unique_ptr<FlowRegistry> flows =
+      FlowRegistry::Create(*directory, config.max_flows, config.max_flows_per_probe);
 
   // From the last stage to the first.
   ClockErrorBoard clock_errors;

@@ -44,7 +44,9 @@ absl::StatusOr<std::string> ReadToken(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path));
   std::istringstream lines(text);
   for (std::string token; std::getline(lines, token);) {
-    token.erase(token.find_last_not_of(" \t\r") + 1);
+    constexpr char kSpace[] = " \t\r";
+    token.erase(token.find_last_not_of(kSpace) + 1);
+    token.erase(0, token.find_first_not_of(kSpace));
     if (!token.empty() && token.front() != '#') {
       constexpr size_t kMaxTokenBytes = 4096;
       if (!IsPlainText(token, kMaxTokenBytes)) {

@@ -102,9 +102,11 @@ struct Conversation {
 
 class FlowRegistryImplementation final : public FlowRegistry {
  public:
-  FlowRegistryImplementation(const EndpointDirectory& directory, uint32_t max_flows)
+  FlowRegistryImplementation(const EndpointDirectory& directory, uint32_t max_flows,
+                             uint32_t max_flows_per_node)
       : directory_(directory),
         max_flows_(max_flows),
+        max_numbers_per_node_(size_t{max_flows_per_node} * 2),
         flows_(size_t{max_flows} * 2),
         endpoints_(std::max(kLeastMaxEndpoints, size_t{max_flows} * 4)),
         node_names_(kMaxNodes) {}
@@ -137,6 +139,14 @@ class FlowRegistryImplementation final : public FlowRegistry {
           "{} flows are registered and {} wait for reuse; raise MAX_FLOWS (now {}) to take more",
           live_flows_, quarantine_.size(), max_flows_));
     }
+    uint32_t& numbers_of_node = numbers_by_node_[flow.node];
+    if (numbers_of_node >= max_numbers_per_node_) {
+      ++refused_flows_;
+      return absl::ResourceExhaustedError(
+          fmt::format("{} flows of node {} are registered or wait for reuse; its flows come and go "
+                      "too quickly, or raise MAX_FLOWS_PER_PROBE (now {})",
+                      numbers_of_node, node_names_[flow.node], max_numbers_per_node_ / 2));
+    }
     FlowRecord record{.node = flow.node,
                       .direction = flow.direction,
                       .interface_role = flow.interface_role,
@@ -163,6 +173,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
     slot.description = flow;
     slot.is_live = true;
     ++live_flows_;
+    ++numbers_of_node;
     return id;
   }
 
@@ -306,12 +317,17 @@ class FlowRegistryImplementation final : public FlowRegistry {
       LeaveEndpoint(flows_[flow].record.source, monotonic_ns);
       LeaveEndpoint(flows_[flow].record.destination, monotonic_ns);
       free_flows_.push_back(flow);
+      const auto count = numbers_by_node_.find(flows_[flow].record.node);
+      if (--count->second == 0) {
+        numbers_by_node_.erase(count);
+      }
     }
     ForgetIdleEndpoints(monotonic_ns);
   }
 
   const EndpointDirectory& directory_;
   const uint32_t max_flows_;
+  const size_t max_numbers_per_node_;
   // Guards what follows; the stores are written under it and read by anyone.
   mutable std::mutex mutex_;
   ChunkedStore<FlowSlot> flows_;
@@ -331,6 +347,8 @@ class FlowRegistryImplementation final : public FlowRegistry {
   std::vector<FlowId> free_flows_;
   // When it was removed, in that order.
   std::deque<std::pair<int64_t, FlowId>> quarantine_;
+  // Of flows that are registered or wait for reuse.
+  absl::flat_hash_map<NodeId, uint32_t> numbers_by_node_;
   uint32_t used_slots_ = 0;
   uint32_t live_flows_ = 0;
 };
@@ -338,8 +356,9 @@ class FlowRegistryImplementation final : public FlowRegistry {
 }  // namespace
 
 std::unique_ptr<FlowRegistry> FlowRegistry::Create(const EndpointDirectory& directory,
-                                                   uint32_t max_flows) {
-  return std::make_unique<FlowRegistryImplementation>(directory, max_flows);
+                                                   uint32_t max_flows,
+                                                   uint32_t max_flows_per_node) {
+  return std::make_unique<FlowRegistryImplementation>(directory, max_flows, max_flows_per_node);
 }
 
 }  // namespace audio_latency::correlator

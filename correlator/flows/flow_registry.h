@@ -5,6 +5,7 @@
 #define CORRELATOR_FLOWS_FLOW_REGISTRY_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,9 +70,12 @@ struct FlowRecord {
 // are what hops are named by.
 class FlowRegistry {
  public:
-  // `directory` must outlive the registry.
-  static std::unique_ptr<FlowRegistry> Create(const EndpointDirectory& directory,
-                                              uint32_t max_flows);
+  // `directory` must outlive the registry. There are twice `max_flows` numbers, so that as many may
+  // wait for reuse as are in use. A node has twice `max_flows_per_node` of them: whose flows come
+  // and go quickly uses up its own numbers, not the others'.
+  static std::unique_ptr<FlowRegistry> Create(
+      const EndpointDirectory& directory, uint32_t max_flows,
+      uint32_t max_flows_per_node = std::numeric_limits<uint32_t>::max());
   virtual ~FlowRegistry() = default;
 
   // The number of a node by name, made at first sight; RESOURCE_EXHAUSTED beyond 65,535.

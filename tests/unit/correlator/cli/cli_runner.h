@@ -4,8 +4,10 @@
 #define TESTS_UNIT_CORRELATOR_CLI_CLI_RUNNER_H_
 
 #include <map>
+#include <ostream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/time/clock.h"
@@ -19,11 +21,11 @@ struct CliRun {
   std::string errors;
 };
 
-inline CliRun RunCli(const std::string& server, std::vector<const char*> arguments,
-                     bool is_terminal = false) {
+// Writes to `output`; the result's `output` stays empty.
+inline CliRun RunCliInto(std::ostream& output, const std::string& server,
+                         std::vector<const char*> arguments, bool is_terminal = false) {
   const std::map<std::string, std::string> environment = {{"AUDIO_LATENCY_SERVER", server}};
   const ManualClock realtime(1704110403'000'000'000);
-  std::ostringstream output;
   std::ostringstream errors;
   CliRun run;
   run.exit_code = RunCommandLine(arguments, {.environment = environment,
@@ -31,8 +33,15 @@ inline CliRun RunCli(const std::string& server, std::vector<const char*> argumen
                                              .output = output,
                                              .errors = errors,
                                              .is_terminal = is_terminal});
-  run.output = output.str();
   run.errors = errors.str();
+  return run;
+}
+
+inline CliRun RunCli(const std::string& server, std::vector<const char*> arguments,
+                     bool is_terminal = false) {
+  std::ostringstream output;
+  CliRun run = RunCliInto(output, server, std::move(arguments), is_terminal);
+  run.output = output.str();
   return run;
 }
 

@@ -92,6 +92,8 @@ TEST_CASE("a token opens the correlator where it wants one") {
   CHECK_THAT(asker.Error(), Contains("a token is needed") && Contains("--token-file"));
   asker.SetToken("# mine\nthe-token-0123456789\n");
   CHECK(asker.Ask().exit_code == 0);
+  asker.SetToken("  # mine\r\n \t \r\n\t the-token-0123456789 \r\n");
+  CHECK(asker.Ask().exit_code == 0);
   asker.SetToken("another-token-0123456789\n");
   CHECK_THAT(asker.Error(), Contains("none of the correlator's TOKEN_FILE"));
   asker.SetToken("\n");

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <ostream>
+#include <streambuf>
 #include <thread>
 
 #include "tests/unit/correlator/cli/cli_runner.h"
@@ -19,6 +23,34 @@ int Count(const std::string& text, const std::string& part) {
   }
   return count;
 }
+
+// Lets another thread wait for what is written.
+class SeenOutput final : public std::streambuf {
+ public:
+  // False when it was not written in 30 s.
+  bool WaitFor(const std::string& part) {
+    std::unique_lock lock(mutex_);
+    return written_.wait_for(lock, std::chrono::seconds(30),
+                             [&] { return text_.find(part) != std::string::npos; });
+  }
+
+ private:
+  std::streamsize xsputn(const char* text, std::streamsize size) override {
+    const std::scoped_lock lock(mutex_);
+    text_.append(text, static_cast<size_t>(size));
+    written_.notify_all();
+    return size;
+  }
+  int_type overflow(int_type character) override {
+    const char text = traits_type::to_char_type(character);
+    xsputn(&text, 1);
+    return character;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable written_;
+  std::string text_;
+};
 
 TEST_CASE("a watch writes below what it wrote") {
   TestServer server;
@@ -78,13 +110,28 @@ TEST_CASE("a watch ends with the server, and says so") {
   TestServer server;
   server.FillWithThreeNodes();
   CliRun run;
-  std::thread watching([&] { run = RunCli(server.address(), {"watch", "--interval", "100"}); });
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  SeenOutput output;
+  std::ostream stream(&output);
+  std::thread watching([&] {
+    run = RunCliInto(stream, server.address(), {"watch", "--interval", "100"});
+  });
+  const bool is_shown = output.WaitFor("ingress > processor > egress");
   server.Shutdown();
   watching.join();
+  CHECK(is_shown);
   CHECK(run.exit_code == kExitServerError);
-  CHECK(Count(run.output, "ingress > processor > egress") >= 1);
   CHECK(Count(run.errors, "the correlator is shutting down") == 1);
+}
+
+TEST_CASE("a watch goes on when its connection ends with its age") {
+  constexpr std::chrono::milliseconds kAge(400);
+  TestServer server(kDefaultMaxWatchers, kAge);
+  server.FillWithThreeNodes();
+  // Two seconds, and so several connections.
+  const CliRun run = RunCli(server.address(), {"watch", "--interval", "100", "--count", "20"});
+  CHECK(run.errors.empty());
+  CHECK(run.exit_code == kExitOk);
+  CHECK(Count(run.output, "ingress > processor > egress") == 20);
 }
 
 }  // namespace

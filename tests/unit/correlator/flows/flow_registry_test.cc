@@ -183,6 +183,28 @@ TEST_CASE("Numbers are used again only after the quarantine") {
   CHECK(fixture.flows->Record(third).conversation == conversation);
 }
 
+TEST_CASE("A node whose flows come and go quickly uses up its own numbers, not the others'") {
+  const TwoAddressDirectory directory;
+  const auto flows = FlowRegistry::Create(directory, 100, 3);
+  const NodeId hasty = *flows->InternNode("hasty");
+  const NodeId calm = *flows->InternNode("calm");
+  for (uint16_t i = 1; i <= 6; ++i) {
+    flows->Remove(*flows->Add(Flow("10.0.0.1", "10.0.0.2", hasty, i), 0), kSecondNs);
+  }
+  const auto refused = flows->Add(Flow("10.0.0.1", "10.0.0.2", hasty, 7), kSecondNs);
+  REQUIRE(absl::IsResourceExhausted(refused.status()));
+  CHECK(std::string(refused.status().message()).find("6 flows of node hasty") != std::string::npos);
+  CHECK(flows->Tables()[0].evictions == 1);
+  CHECK(flows->Add(Flow("10.0.0.1", "10.0.0.2", calm, 1), kSecondNs).ok());
+  // Refused, it used up nothing.
+  const int64_t later_ns = kSecondNs + kFlowQuarantineNs;
+  flows->ReleaseRemoved(later_ns);
+  for (uint16_t i = 1; i <= 6; ++i) {
+    CHECK(flows->Add(Flow("10.0.0.1", "10.0.0.2", hasty, i), later_ns).ok());
+  }
+  CHECK_FALSE(flows->Add(Flow("10.0.0.1", "10.0.0.2", hasty, 7), later_ns).ok());
+}
+
 TEST_CASE("A conversation lives as long as one of its flows") {
   Fixture fixture;
   const FlowId a = *fixture.flows->Add(Flow("10.0.0.1", "10.0.0.2", 0), 0);

@@ -35,7 +35,7 @@ class ThreePods final : public EndpointDirectory {
 
 }  // namespace
 
-TestServer::TestServer(int max_watchers)
+TestServer::TestServer(int max_watchers, std::chrono::milliseconds connection_age)
     : directory_(std::make_unique<ThreePods>()),
       flows_(FlowRegistry::Create(*directory_, kMaxFlows)),
       service_(MakeLatencyService({.paths = paths,
@@ -51,6 +51,11 @@ TestServer::TestServer(int max_watchers)
   grpc::ServerBuilder builder;
   builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(service_.get());
+  if (connection_age.count() > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               static_cast<int>(connection_age.count()));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 1);
+  }
   server_ = builder.BuildAndStart();
   REQUIRE(server_ != nullptr);
   address_ = fmt::format("127.0.0.1:{}", port);

@@ -6,6 +6,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/server.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -19,7 +20,9 @@ namespace audio_latency::correlator {
 
 class TestServer {
  public:
-  explicit TestServer(int max_watchers = kDefaultMaxWatchers);
+  // Ends connections that are older than `connection_age`, 0: none.
+  explicit TestServer(int max_watchers = kDefaultMaxWatchers,
+                      std::chrono::milliseconds connection_age = std::chrono::milliseconds(0));
   ~TestServer();
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;

@@ -1,6 +1,7 @@
 // Real gRPC over real TLS: who is let in, who is not, and that a good probe notices nothing.
 
 #include <arpa/inet.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "correlator/query/latency_service.h"
 #include "fmt/format.h"
 #include "tests/unit/correlator/ingest/batches.h"
 #include "tests/unit/correlator/server/secured_correlator.h"
@@ -162,6 +164,70 @@ TEST_CASE("certificates rotate under a running stream, and damaged files change 
   CHECK(correlator.Ask(new_credentials(new_a)).ok());
   CHECK(correlator.Ask(new_credentials(old_a)).error_code() == StatusCode::UNAUTHENTICATED);
   CHECK(probe.SendBatch());
+}
+
+TEST_CASE(
+    "a certificate that gRPC would not load is refused as a whole, and the earlier one serves") {
+  SecuredCorrelator correlator;
+  const IssuedCertificate own = correlator.authority.IssueFor("node-a");
+  correlator.WriteServerFiles(
+      correlator.authority.Issue(
+          {.common_name = "correlator", .alternative_names = "IP:127.0.0.1", .has_weak_key = true}),
+      correlator.authority.certificate_pem());
+  REQUIRE(Eventually([&] { return correlator.server->statistics().tls->reload_failures > 0; }));
+  CHECK_THAT(correlator.log.text(),
+             Contains("key too small") && Contains("the earlier ones stay in use"));
+  CHECK(correlator.server->statistics().tls->reloads == 0);
+  CHECK(correlator.Ask(correlator.Credentials(&own)).ok());
+}
+
+TEST_CASE("health and reflection are behind the gate like everything else") {
+  const std::string token = "only-token-0123456789";
+  EnableHealthAndReflection();
+  SecuredCorrelator correlator({.with_tls = false, .tokens = token});
+  const auto channel = grpc::CreateChannel(correlator.address, grpc::InsecureChannelCredentials());
+  grpc::GenericStub stub(channel);
+  for (const char* const method :
+       {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"}) {
+    CAPTURE(method);
+    const auto call = [&](const std::string& authorization) {
+      grpc::ClientContext context;
+      // Health/Watch and reflection do not end by themselves.
+      context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
+      if (!authorization.empty()) {
+        context.AddMetadata("authorization", authorization);
+      }
+      grpc::CompletionQueue queue;
+      const auto next = [&queue] {
+        void* tag = nullptr;
+        bool is_good = false;
+        queue.Next(&tag, &is_good);
+        return is_good;
+      };
+      const auto stream = stub.PrepareCall(&context, method, &queue);
+      stream->StartCall(nullptr);
+      next();
+      const grpc::Slice nothing("");
+      stream->WriteLast(grpc::ByteBuffer(&nothing, 1), grpc::WriteOptions(), nullptr);
+      next();
+      grpc::ByteBuffer answer;
+      stream->Read(&answer, nullptr);
+      const bool is_answered = next();
+      if (is_answered) {
+        context.TryCancel();
+      }
+      grpc::Status status;
+      stream->Finish(&status, nullptr);
+      next();
+      return is_answered ? StatusCode::OK : status.error_code();
+    };
+    CHECK(call("") == StatusCode::UNAUTHENTICATED);
+    CHECK(call("Bearer another-token-0123456789") == StatusCode::UNAUTHENTICATED);
+    CHECK(call("Bearer " + token) == StatusCode::OK);
+  }
+  CHECK(correlator.Refused("no_token") == 3);
+  CHECK(correlator.Refused("wrong_token") == 3);
 }
 
 TEST_CASE("a stream ends with its certificate") {
