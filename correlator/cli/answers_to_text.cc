@@ -110,6 +110,14 @@ std::string SamplingText(const Answers& answers) {
                           FormatShare(share));
 }
 
+// A line for what the table cannot show by itself; empty when nothing was lost.
+std::string LossText(const RepeatedPtrField<v1::Path>& paths) {
+  return std::any_of(paths.begin(), paths.end(),
+                     [](const v1::Path& path) { return path.lost_share() > 0; })
+             ? "LOST is of all events since the start.\n"
+             : "";
+}
+
 }  // namespace
 
 std::string ClocksText(const RepeatedPtrField<v1::NodeClock>& clocks) {
@@ -166,7 +174,7 @@ std::string PathsText(const RepeatedPtrField<v1::Path>& paths) {
       table.AddRow(std::move(cells));
     }
   }
-  return table.Text() + SamplingText(paths);
+  return table.Text() + LossText(paths) + SamplingText(paths);
 }
 
 std::string HopsText(const RepeatedPtrField<v1::Hop>& hops) {

@@ -50,8 +50,13 @@ TEST_CASE("paths are shown with their hops under them") {
       "ingress > processor > egress   1234  41.2 ms  45.3 ms  49.4 ms  61.8 ms  82.4 ms  2.00 µs    99.5 %  <0.1 %         1\n"
       "  ingress-1 > processor-2      1234   310 µs   341 µs   372 µs   465 µs   620 µs  2.00 µs                           1\n"
       "  inside processor-2           1234  40.2 ms  44.2 ms  48.2 ms  60.3 ms  80.4 ms  2.00 µs                           1\n"
-      "  processor-2 > egress-3       1234   290 µs   319 µs   348 µs   435 µs   580 µs  2.00 µs                           1\n");
+      "  processor-2 > egress-3       1234   290 µs   319 µs   348 µs   435 µs   580 µs  2.00 µs                           1\n"
+      "LOST is of all events since the start.\n");
   // clang-format on
+  // Nothing to explain.
+  Answers answers;
+  answers.paths.mutable_paths(0)->set_lost_share(0);
+  CHECK(PathsText(answers.paths.paths()).find("LOST is") == std::string::npos);
 }
 
 TEST_CASE("hops tell their nodes") {
