@@ -70,19 +70,24 @@ v1::Hello MakeHello(const ProbeConfig& config) {
   return hello;
 }
 
-// What only loading needs rights for is done here, and then these rights are given up, by the only
-// thread that there is.
+// What only loading needs rights for is done here, and then these rights are given up before there
+// are other threads, which have what the one has that starts them. Only the one that loads the
+// programs for bare IP, if it is needed, was there before: it keeps them until it is through.
 absl::StatusOr<std::unique_ptr<CaptureProgram>> LoadAndDropRights(const ProbeConfig& config,
                                                                   Logger* logger) {
   ASSIGN_OR_RETURN(std::unique_ptr<CaptureProgram> program, CaptureProgram::Load(config));
   ASSIGN_OR_RETURN(const std::unique_ptr<LinkMonitor> monitor, LinkMonitor::Open());
   ASSIGN_OR_RETURN(const std::vector<Link> links, monitor->List());
-  if (InterfaceRule(config.interfaces).MayMatch(CAPTURE_LINK_IP, links)) {
+  const bool loads_ip_too = InterfaceRule(config.interfaces).MayMatch(CAPTURE_LINK_IP, links);
+  if (loads_ip_too) {
     program->LoadIpInBackground();
   }
   const uint64_t kept = KeptCapabilities(program.get(), config.metrics_port);
   RETURN_IF_ERROR(DropCapabilitiesTo(kept));
-  logger->Info("capabilities_dropped", "Programs are loaded; other capabilities are given up",
+  logger->Info("capabilities_dropped",
+               loads_ip_too ? "Other capabilities are given up, by all threads but the one that "
+                              "loads the programs for bare IP and then ends"
+                            : "Programs are loaded; other capabilities are given up",
                {{"kept", CapabilityNames(kept)}});
   return program;
 }

@@ -21,7 +21,7 @@ class CaptureProgram : public CounterSource, public CapturePrograms, public Seen
  public:
   // Loads with the signature parameters, table sizes and ports of `config`. The correlator's port
   // is left alone, so that the probe never signs what it sends itself. An error says what is
-  // missing (capability, kernel, BTF) and what to do.
+  // missing (capability, kernel) and what to do.
   static absl::StatusOr<std::unique_ptr<CaptureProgram>> Load(const ProbeConfig& config);
 
   // Begins to load the pair for bare IP in a thread of its own, which has the rights that the

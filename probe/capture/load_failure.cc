@@ -108,12 +108,6 @@ absl::Status DescribeLoadFailure(int error, const KernelFacts& facts) {
         "net.core.bpf_jit_enable to 1",
         facts.release, facts.machine));
   }
-  // libbpf says ESRCH when it looked for the kernel's BTF in vain.
-  if (!facts.has_btf && (error == ESRCH || error == ENOENT || error == EINVAL)) {
-    return absl::FailedPreconditionError(
-        "cannot load the capture programs: this kernel has no BTF (/sys/kernel/btf/vmlinux); use a "
-        "kernel built with CONFIG_DEBUG_INFO_BTF=y");
-  }
   if (error == EPERM) {
     return absl::PermissionDeniedError(
         "cannot load the capture programs: the kernel does not permit it although the "

@@ -27,9 +27,12 @@ CheckItem CheckKernel(const KernelFacts& kernel) {
 }
 
 CheckItem CheckBtf(const KernelFacts& kernel) {
-  return kernel.has_btf ? CheckItem{"BTF", CheckState::kOk, "/sys/kernel/btf/vmlinux", ""}
-                        : CheckItem{"BTF", CheckState::kNote,
-                                    "no /sys/kernel/btf/vmlinux; these programs do without", ""};
+  return kernel.has_btf
+             ? CheckItem{"BTF", CheckState::kOk, "/sys/kernel/btf/vmlinux", ""}
+             : CheckItem{
+                   "BTF", CheckState::kNote,
+                   "no /sys/kernel/btf/vmlinux; not needed, the programs read no kernel structure",
+                   ""};
 }
 
 CheckItem CheckCapabilities(const SystemFacts& facts) {
