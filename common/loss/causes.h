@@ -9,6 +9,8 @@ namespace audio_latency {
 // At the probe.
 // No room in the flow table (MAX_FLOWS).
 inline constexpr char kCauseFlowLimit[] = "flow_limit";
+// Could not be put into a batch, which a right batcher never meets.
+inline constexpr char kCauseProbeEncoding[] = "probe_encoding";
 // The correlator was out of reach, or the way to it too slow, for longer than the buffer lasts.
 inline constexpr char kCauseProbeBufferFull[] = "probe_buffer_full";
 
@@ -20,6 +22,8 @@ inline constexpr char kCauseCorrelatorOverloaded[] = "correlator_overloaded";
 inline constexpr char kCauseProbeDied[] = "probe_died";
 // No room in the flow table (MAX_FLOWS).
 inline constexpr char kCauseCorrelatorFlowLimit[] = "correlator_flow_limit";
+// More of one probe than MAX_EVENTS_PER_SECOND.
+inline constexpr char kCauseEventRate[] = "event_rate";
 // The batch named a flow that is not defined, or could not be read.
 inline constexpr char kCauseUnknownFlow[] = "unknown_flow";
 inline constexpr char kCauseMalformedBatch[] = "malformed_batch";
@@ -31,6 +35,8 @@ inline constexpr char kCauseTimeOutOfRange[] = "time_out_of_range";
 inline constexpr char kCauseTooLate[] = "too_late";
 // Overwritten in the matching table before it was decided (MATCH_TABLE_EVENTS).
 inline constexpr char kCauseTableOverwritten[] = "table_overwritten";
+// A match, decided already, for which the queue before the paths had no room.
+inline constexpr char kCauseMatchQueueFull[] = "match_queue_full";
 
 }  // namespace audio_latency
 

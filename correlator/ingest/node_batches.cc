@@ -128,7 +128,7 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns
   node->received_events += claimed;
   if (!node->event_budget.Take(static_cast<double>(claimed), monotonic_ns)) {
     CountError(IngestError::kEventRate);
-    node->Drop("event_rate", claimed);
+    node->Drop(kCauseEventRate, claimed);
     return;
   }
   if (static_cast<uint64_t>(columns.flow_ids_size()) > wire::kMaxEventsPerBatch) {

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/loss/causes.h"
 #include "correlator/paths/match_log.h"
 #include "correlator/paths/path_aggregator.h"
 
@@ -91,7 +92,7 @@ class PathStageImplementation final : public PathStage {
   std::vector<std::pair<std::string, double>> Drops() const override {
     std::vector<std::pair<std::string, double>> drops = State()->drops;
     const std::scoped_lock lock(mutex_);
-    drops.emplace_back("match_queue_full", static_cast<double>(queue_full_));
+    drops.emplace_back(kCauseMatchQueueFull, static_cast<double>(queue_full_));
     return drops;
   }
 

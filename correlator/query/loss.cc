@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/loss/causes.h"
+
 namespace audio_latency::correlator {
 namespace {
 
@@ -32,7 +34,7 @@ Losses::Losses(const std::vector<NodeSnapshot>& nodes, const PathReader& paths,
   correlator_kept_ =
       KeptShare(observations - dropped, dropped + static_cast<double>(counters.queue_full));
   for (const auto& [cause, count] : paths.Drops()) {
-    if (cause == "match_queue_full") {
+    if (cause == kCauseMatchQueueFull) {
       correlator_kept_ *=
           KeptShare(std::max(0.0, static_cast<double>(counters.matches) - count), count);
     }

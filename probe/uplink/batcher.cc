@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/loss/causes.h"
 #include "common/status/status_macros.h"
 
 namespace audio_latency::probe {
@@ -12,8 +13,6 @@ namespace {
 // Events between asking for a flow's memory and using it.
 constexpr size_t kPrefetchDistance = 8;
 constexpr int64_t kExpiryIntervalNs = 1'000'000'000;
-// Cannot happen while the batcher fills batches right; counted all the same.
-constexpr char kCauseEncoding[] = "probe_encoding";
 
 }  // namespace
 
@@ -124,7 +123,7 @@ void Batcher::Seal(int64_t now_ns) {
       batch.flows = flows_;
     } else {
       batch.columns.Clear();
-      drops_[kCauseEncoding] += events_.size();
+      drops_[kCauseProbeEncoding] += events_.size();
       parts_.logger->Error("batch_encoding_error", Message(encoded));
     }
   }

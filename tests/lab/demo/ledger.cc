@@ -15,7 +15,7 @@ constexpr char kDropped[] = "audio_latency_probe_dropped_total";
 
 // What the probe drops of what was made; the other causes are of what was not.
 constexpr const char* kProbesCauses[] = {kCauseFlowLimit, kCauseProbeBufferFull,
-                                         kCauseCorrelatorOverloaded, "probe_encoding"};
+                                         kCauseCorrelatorOverloaded, kCauseProbeEncoding};
 
 // What the correlator drops of what it took.
 constexpr const char* kIngestCauses[] = {kCauseCorrelatorFlowLimit, kCauseClockUnsynchronised,
