@@ -84,7 +84,8 @@ class GatedGrpcServer final : public GrpcServer {
     if (server_ == nullptr) {
       return;
     }
-    listener_.reset();
+    // It lives on for statistics().
+    listener_->Stop();
     server_->Shutdown(std::chrono::system_clock::now() + patience);
     server_->Wait();
     server_.reset();

@@ -174,24 +174,28 @@ class ThreadedListener final : public Listener {
   ThreadedListener(std::vector<OwnedFd> sockets, OwnedFd wake, const ListenerLimits& limits,
                    RefusalCounters* refusals, const Clock* monotonic, LimitedLogger* logger)
       : sockets_(std::move(sockets)),
+        port_(PortOf(sockets_.front().get())),
         wake_(std::move(wake)),
         limits_(limits),
         refusals_(*refusals),
         monotonic_(*monotonic),
         logger_(*logger) {}
 
-  ~ThreadedListener() override {
+  ~ThreadedListener() override { ThreadedListener::Stop(); }
+
+  void Stop() override {
     if (thread_.joinable()) {
       eventfd_write(wake_.get(), 1);
       thread_.join();
     }
+    sockets_.clear();
   }
 
   void Start(std::function<void(int)> take) override {
     thread_ = std::thread([this, take = std::move(take)] { Run(take); });
   }
 
-  uint16_t port() const override { return PortOf(sockets_.front().get()); }
+  uint16_t port() const override { return port_; }
 
   uint32_t open_connections() const override {
     const std::scoped_lock lock(mutex_);
@@ -275,7 +279,8 @@ class ThreadedListener final : public Listener {
     return true;
   }
 
-  const std::vector<OwnedFd> sockets_;
+  std::vector<OwnedFd> sockets_;
+  const uint16_t port_;
   const OwnedFd wake_;
   const ListenerLimits limits_;
   RefusalCounters& refusals_;

@@ -35,13 +35,16 @@ class Listener {
                                                         RefusalCounters* refusals,
                                                         const Clock* monotonic,
                                                         LimitedLogger* logger);
-  // Ends the thread and closes what it listens on, not the connections.
+  // As Stop.
   virtual ~Listener() = default;
 
   // `take` gets every connection from now on, in the listener's thread, and owns its descriptor;
   // the connection counts until that is closed. Call it once.
   virtual void Start(std::function<void(int fd)> take) = 0;
+  // Ends the thread and closes what it listens on, not the connections. Not beside Start.
+  virtual void Stop() = 0;
   virtual uint16_t port() const = 0;
+  // Thread-safe, also after Stop.
   virtual uint32_t open_connections() const = 0;
 };
 

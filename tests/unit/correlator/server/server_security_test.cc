@@ -372,6 +372,15 @@ TEST_CASE("a peer that answers no pings any more is closed; a quiet good probe i
   CHECK(probe.SendBatch());
 }
 
+TEST_CASE("the server's figures can be read after it was shut down") {
+  SecuredCorrelator correlator;
+  CHECK(correlator.Ask(correlator.Credentials()).error_code() != grpc::StatusCode::OK);
+  const size_t causes = correlator.server->statistics().refused.size();
+  correlator.server->Shutdown(std::chrono::milliseconds(0));
+  CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 0; }));
+  CHECK(correlator.server->statistics().refused.size() == causes);
+}
+
 TEST_CASE("a connection without a call is closed") {
   SecuredCorrelator correlator(
       {.with_tls = false, .idle_patience = std::chrono::milliseconds(1'000)});
