@@ -184,9 +184,9 @@ class SnapshotQueryService final : public LatencyQueryService {
       return NoMatch(*request);
     }
     matches.resize(std::min(matches.size(), kMostTraces));
-    const TraceWriter writer = MakeTraceWriter();
     NodeNames names;
     const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
+    const TraceWriter writer = MakeTraceWriter(nodes);
     const Losses losses = MakeLosses(nodes);
     for (const Match& match : matches) {
       v1::Trace* const trace = response->add_traces();
@@ -281,9 +281,8 @@ class SnapshotQueryService final : public LatencyQueryService {
     trace->set_lost_share(losses.Share({nodes.begin(), nodes.end()}));
   }
 
-  TraceWriter MakeTraceWriter() const {
-    return {sources_.flows, sources_.nodes.Nodes(),
-            sources_.realtime.NowNs() - sources_.monotonic.NowNs()};
+  TraceWriter MakeTraceWriter(const std::vector<NodeSnapshot>& nodes) const {
+    return {sources_.flows, nodes, sources_.realtime.NowNs() - sources_.monotonic.NowNs()};
   }
 
   // In messages of at most kMostTraces, the first of which tells what was skipped before. False:
@@ -293,8 +292,9 @@ class SnapshotQueryService final : public LatencyQueryService {
     while (!matches.empty() || skipped > 0) {
       v1::WatchMatchesResponse response;
       const size_t count = std::min(matches.size(), kMostTraces);
-      const TraceWriter trace_writer = MakeTraceWriter();
-      const Losses losses = MakeLosses(sources_.nodes.Nodes());
+      const std::vector<NodeSnapshot> nodes = sources_.nodes.Nodes();
+      const TraceWriter trace_writer = MakeTraceWriter(nodes);
+      const Losses losses = MakeLosses(nodes);
       for (const Match& match : matches.first(count)) {
         v1::Trace* const trace = response.add_traces();
         trace_writer.Write(match, trace);
