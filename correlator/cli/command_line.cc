@@ -185,7 +185,8 @@ class Parser {
 
   void AddFilters(CLI::App* command) {
     command
-        ->add_option("--window", result_->window_seconds, "Only the last 10 to 60 seconds, to which up to 10 more may come; 0: all")
+        ->add_option("--window", result_->window_seconds,
+                     "Only the last 10 to 60 seconds, to which up to 10 more may come; 0: all")
         ->check(CheckWindow)
         ->capture_default_str();
     command->add_option("--through", result_->through,

@@ -22,9 +22,9 @@ namespace audio_latency::correlator {
 class LinearClockModel final : public ClockModel {
  public:
   static constexpr int64_t kWindowNs = 10'000'000'000;
-  // Clocks are off by tens of ppm, the kernel's own discipline slews them by up to 500. A client that
-  // slews faster (chrony, by the length of the tick) leaves exchanges that fit no line: then the
-  // bounds are those of the newest exchanges alone, and hold at their times only.
+  // Clocks are off by tens of ppm, the kernel's own discipline slews them by up to 500. A client
+  // that slews faster (chrony, by the length of the tick) leaves exchanges that fit no line: then
+  // the bounds are those of the newest exchanges alone, and hold at their times only.
   static constexpr double kMaxDrift = 1000e-6;
   // How fast the drift itself may change, for all that temperature does: an exchange is loosened by
   // this times its age.

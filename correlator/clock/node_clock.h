@@ -41,8 +41,8 @@ class NodeClock {
   // How far off ToCorrelatorNs(node_time_ns) may be; grows with how far the time is from the
   // exchange whose estimate converts it. Needs is_synchronised().
   int64_t ErrorBoundAtNs(int64_t node_time_ns) const;
-  // How far off the times may have been that were converted since the exchange before, as the newest
-  // tells: more than was told of them where the node's clock was slewed meanwhile.
+  // How far off the times may have been that were converted since the exchange before, as the
+  // newest tells: more than was told of them where the node's clock was slewed meanwhile.
   int64_t HindsightBoundNs() const { return hindsight_bound_ns_; }
 
  private:
