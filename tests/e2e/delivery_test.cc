@@ -16,9 +16,12 @@
 #include "common/loss/causes.h"
 #include "tests/e2e/streams.h"
 #include "tests/lab/lab_test.h"
+#include "tests/support/eventually.h"
 
 namespace audio_latency::lab {
 namespace {
+
+using testing::Eventually;
 
 void Sleep(int milliseconds) {
   std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));

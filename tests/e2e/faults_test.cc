@@ -9,21 +9,14 @@
 #include "tests/lab/demo/deployment.h"
 #include "tests/lab/lab_test.h"
 #include "tests/lab/scratch_folder.h"
+#include "tests/support/eventually.h"
 
 namespace audio_latency::lab {
 namespace {
 
-constexpr int kReadyMs = 30'000;
+using testing::Eventually;
 
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 300; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
-}
+constexpr int kReadyMs = 30'000;
 
 // A call of `seconds` through three pods, and how many pieces of it the correlator has then seen
 // go all the way.

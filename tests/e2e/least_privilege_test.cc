@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "nlohmann/json.hpp"
@@ -17,9 +15,12 @@
 #include "tests/lab/lab_test.h"
 #include "tests/lab/process.h"
 #include "tests/lab/scratch_folder.h"
+#include "tests/support/eventually.h"
 
 namespace audio_latency::lab {
 namespace {
+
+using testing::Eventually;
 
 constexpr uint16_t kPort = 5004;
 constexpr char kNobody[] = "65534";
@@ -56,17 +57,6 @@ std::vector<std::string> operator+(std::vector<std::string> one,
                                    const std::vector<std::string>& other) {
   one.insert(one.end(), other.begin(), other.end());
   return one;
-}
-
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 200; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
 }
 
 struct ThreadStatus {

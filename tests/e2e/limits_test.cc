@@ -5,32 +5,23 @@
 
 #include <chrono>
 #include <string>
-#include <thread>
 
 #include "tests/e2e/lone_probe.h"
 #include "tests/e2e/rtp_sender.h"
 #include "tests/lab/lab_test.h"
 #include "tests/lab/scratch_folder.h"
+#include "tests/support/eventually.h"
 
 namespace audio_latency::lab {
 namespace {
+
+using testing::Eventually;
 
 constexpr uint16_t kPort = 5004;
 constexpr int kPacketsOfStream = 5;
 constexpr char kFlows[] = "audio_latency_probe_flows";
 constexpr char kFlowLimit[] = "audio_latency_probe_dropped_total{cause=\"flow_limit\"}";
 constexpr char kRingFull[] = "audio_latency_probe_dropped_total{cause=\"ring_full\"}";
-
-template <typename Condition>
-bool Eventually(const Condition& condition) {
-  for (int i = 0; i < 100; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
-}
 
 std::map<std::string, std::string> OptionsWith(const std::string& name, const std::string& value) {
   return {{"INTERFACE", "lo"}, {"AUDIO_PORTS", std::to_string(kPort)}, {name, value}};
@@ -64,22 +55,22 @@ TEST_CASE("FLOW_TIMEOUT_MS forgets flows that are silent for so long, and only t
   const ScratchFolder folder;
   const NetworkNamespace network = Require(NetworkNamespace::Create());
   RtpSender sender = Require(RtpSender::Open(network, kPort));
-  const auto probe = Require(LoneProbe::Start(network, OptionsWith("FLOW_TIMEOUT_MS", "1500"),
-                                              folder.path() + "/probe.log"));
+  constexpr std::chrono::milliseconds kTimeout(3000);
+  const auto probe = Require(
+      LoneProbe::Start(network, OptionsWith("FLOW_TIMEOUT_MS", std::to_string(kTimeout.count())),
+                       folder.path() + "/probe.log"));
+  const auto begin = std::chrono::steady_clock::now();
   Require(sender.Send(10, kPacketsOfStream));
   CHECK(Eventually([&] { return Require(probe->Metric(kFlows)) == 20; }));
   // The first stream goes on.
-  const auto begin = std::chrono::steady_clock::now();
-  while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(800)) {
+  CHECK(Eventually([&] {
     Require(sender.Send(1, 1));
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  CHECK(Require(probe->Metric(kFlows)) == 20);
-  while (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(3000)) {
-    Require(sender.Send(1, 1));
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  CHECK(Require(probe->Metric(kFlows)) == 2);
+    const double flows = Require(probe->Metric(kFlows));
+    if (std::chrono::steady_clock::now() - begin < kTimeout) {
+      CHECK(flows == 20);
+    }
+    return flows == 2;
+  }));
   CHECK(Require(probe->Metric("audio_latency_probe_flows_expired_total")) == 18);
   CHECK(Eventually([&] { return Require(probe->Metric(kFlows)) == 0; }));
 }

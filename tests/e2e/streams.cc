@@ -1,28 +1,20 @@
 #include "tests/e2e/streams.h"
 
-#include <chrono>
 #include <stop_token>
 #include <utility>
 
 #include "tests/lab/lab_test.h"
+#include "tests/support/eventually.h"
 
 namespace audio_latency::lab {
 namespace {
+
+using testing::Eventually;
 
 constexpr int kReadyMs = 60'000;
 constexpr int kSendMs = 100;
 
 }  // namespace
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 800; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
-}
 
 StreamSetting::StreamSetting(int streams, const std::string& log_folder)
     : cluster(Require(Cluster::Create())),

@@ -3,7 +3,6 @@
 #ifndef TESTS_E2E_STREAMS_H_
 #define TESTS_E2E_STREAMS_H_
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,15 +10,13 @@
 #include <vector>
 
 #include "tests/bench/probe/media_load.h"
+#include "tests/eventually.h"
 #include "tests/lab/cluster.h"
 #include "tests/lab/demo/deployment.h"
 #include "tests/lab/demo/ledger.h"
 #include "tests/lab/scratch_folder.h"
 
 namespace audio_latency::lab {
-
-// Waits up to 40 s.
-bool Eventually(const std::function<bool()>& condition);
 
 // G.711 streams from pod sender-1 on node-a to receiver-1 on node-b. For tests within a lab.
 class StreamSetting {

@@ -2,12 +2,14 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/eventually.h"
 #include "tests/unit/correlator/cli/cli_runner.h"
 #include "tests/unit/correlator/server/secured_correlator.h"
 
 namespace audio_latency::correlator {
 namespace {
 
+using audio_latency::testing::Eventually;
 using Catch::Matchers::Contains;
 
 // Files of one who asks.

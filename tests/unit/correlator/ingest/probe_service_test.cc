@@ -9,16 +9,17 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <thread>
 
 #include "bpf/capture_abi.h"
 #include "fmt/format.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/correlator/ingest/batches.h"
 #include "tests/unit/correlator/ingest/recording_sink.h"
 
 namespace audio_latency::correlator {
 namespace {
 
+using audio_latency::testing::Eventually;
 using Catch::Matchers::Contains;
 
 class Fixture {
@@ -118,17 +119,6 @@ class Client {
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamResponse>> stream_;
 };
-
-template <typename Condition>
-bool Eventually(Condition condition) {
-  for (int i = 0; i < 500; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 TEST_CASE("A probe is welcomed, its batches are acknowledged, its clock is answered") {
   Fixture fixture;

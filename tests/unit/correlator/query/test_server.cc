@@ -67,7 +67,7 @@ TestServer::~TestServer() { Shutdown(); }
 
 void TestServer::Shutdown() {
   service_->StopWatchers();
-  server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+  server_->Shutdown(std::chrono::system_clock::now() + kShutdownPatience);
   server_->Wait();
 }
 

@@ -20,6 +20,9 @@ namespace audio_latency::correlator {
 
 class TestServer {
  public:
+  // Whoever has not ended by then is ended by force.
+  static constexpr std::chrono::seconds kShutdownPatience{20};
+
   // Ends connections that are older than `connection_age`, 0: none.
   explicit TestServer(int max_watchers = kDefaultMaxWatchers,
                       std::chrono::milliseconds connection_age = std::chrono::milliseconds(0));

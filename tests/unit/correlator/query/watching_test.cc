@@ -2,9 +2,9 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <thread>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/unit/correlator/query/test_server.h"
 
 namespace audio_latency::correlator {
@@ -13,6 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using Reader = grpc::ClientReader<v1::WatchPathsResponse>;
+using audio_latency::testing::Eventually;
 
 v1::WatchPathsRequest EveryMs(uint32_t interval_ms) {
   v1::WatchPathsRequest request;
@@ -95,7 +96,7 @@ TEST_CASE("watchers end when the server does") {
   REQUIRE(matches->Read(&matches_response));
   const auto start = steady_clock::now();
   server.Shutdown();
-  CHECK(steady_clock::now() - start < milliseconds(900));
+  CHECK(steady_clock::now() - start < TestServer::kShutdownPatience);
   CHECK(paths->Finish().error_code() == grpc::StatusCode::UNAVAILABLE);
   CHECK(matches->Finish().error_code() == grpc::StatusCode::UNAVAILABLE);
 }
@@ -120,16 +121,14 @@ TEST_CASE("too many watchers are refused, and a place is free again") {
 
   contexts[0]->TryCancel();
   readers[0]->Finish();
-  bool granted = false;
-  for (int i = 0; i < 50 && !granted; ++i) {  // the server notices within kCancelCheckInterval
-    std::this_thread::sleep_for(milliseconds(20));
+  CHECK(Eventually([&] {  // the server notices within kCancelCheckInterval
     grpc::ClientContext context;
     const auto reader = server.stub().WatchPaths(&context, EveryMs(100));
-    granted = reader->Read(&response);
+    const bool granted = reader->Read(&response);
     context.TryCancel();
     reader->Finish();
-  }
-  CHECK(granted);
+    return granted;
+  }));
   contexts[1]->TryCancel();
   readers[1]->Finish();
 }

@@ -2,11 +2,9 @@
 
 #include <catch2/catch.hpp>
 #include <cstdio>
-#include <thread>
 
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
-#include "nlohmann/json.hpp"
 #include "tests/unit/correlator/ingest/batches.h"
 
 namespace audio_latency::correlator {
@@ -31,27 +29,6 @@ std::shared_ptr<grpc::Channel> NewChannel(
 }
 
 }  // namespace
-
-void LogKeeper::Log(LogLevel /*level*/, std::string_view event_type, std::string_view message,
-                    const nlohmann::json& fields) {
-  const std::scoped_lock lock(mutex_);
-  text_ += fmt::format("{}: {} {}\n", event_type, message, fields.dump());
-}
-
-std::string LogKeeper::text() const {
-  const std::scoped_lock lock(mutex_);
-  return text_;
-}
-
-bool Eventually(const std::function<bool()>& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) {
-      return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
 
 SecuredCorrelator::SecuredCorrelator(const Options& options) {
   GrpcServerOptions server_options;

@@ -6,41 +6,21 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <string_view>
 
 #include "audio_latency/v1/latency.grpc.pb.h"
 #include "audio_latency/v1/probe.grpc.pb.h"
 #include "common/logging/limited_logger.h"
-#include "common/logging/logger.h"
 #include "correlator/ingest/node_table.h"
 #include "correlator/ingest/probe_service.h"
 #include "correlator/server/grpc_server.h"
-#include "nlohmann/json_fwd.hpp"
 #include "tests/lab/scratch_folder.h"
+#include "tests/support/recording_logger.h"
 #include "tests/unit/common/tls/test_authority.h"
 #include "tests/unit/correlator/ingest/recording_sink.h"
 
 namespace audio_latency::correlator {
-
-// Keeps all lines as "event_type: message fields".
-class LogKeeper final : public Logger {
- public:
-  bool IsOn(LogLevel /*level*/) const override { return true; }
-  void Log(LogLevel level, std::string_view event_type, std::string_view message,
-           const nlohmann::json& fields) override;
-  std::string text() const;
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
-
-// Polls for up to ten seconds.
-bool Eventually(const std::function<bool()>& condition);
 
 // Whoever is allowed to ask gets an empty answer.
 class OpenLatencyService final : public v1::LatencyService::Service {
@@ -92,7 +72,7 @@ class SecuredCorrelator {
   // Signs everybody's certificates at first.
   const TestAuthority authority{"our authority"};
   const lab::ScratchFolder folder;
-  LogKeeper log;
+  audio_latency::testing::RecordingLogger log;
   const MonotonicClock monotonic;
   const RealtimeClock realtime;
   LimitedLogger limited_log{&log, &monotonic};

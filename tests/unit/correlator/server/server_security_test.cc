@@ -12,12 +12,14 @@
 
 #include "correlator/query/latency_service.h"
 #include "fmt/format.h"
+#include "tests/support/eventually.h"
 #include "tests/unit/correlator/ingest/batches.h"
 #include "tests/unit/correlator/server/secured_correlator.h"
 
 namespace audio_latency::correlator {
 namespace {
 
+using audio_latency::testing::Eventually;
 using Catch::Matchers::Contains;
 using grpc::StatusCode;
 
@@ -73,7 +75,7 @@ TEST_CASE("bad certificates are refused by name, counted and logged; a good prob
     CHECK(correlator.Refused(cause) == 1);
     CHECK(correlator.Ask(correlator.Credentials(own)).error_code() == StatusCode::UNAUTHENTICATED);
     CHECK(correlator.Refused(cause) == 2);
-    CHECK_THAT(correlator.log.text(), Contains("call_refused") && Contains(word));
+    CHECK_THAT(correlator.log.Text(), Contains("call_refused") && Contains(word));
     CHECK(probe.SendBatch());
   };
   const IssuedCertificate wrong_authority = stranger.IssueFor("node-b");
@@ -117,7 +119,7 @@ TEST_CASE("a probe reports only as the node that its certificate names") {
              Contains("Node-A") && Contains("names node-a, whose case"));
   CHECK(correlator.IngestErrors("wrong_node") == 6);
   CHECK(
-      Eventually([&] { return correlator.log.text().find("probe_refused") != std::string::npos; }));
+      Eventually([&] { return correlator.log.Text().find("probe_refused") != std::string::npos; }));
   const IssuedCertificate nameless = correlator.authority.Issue({.common_name = "node-a"});
   CHECK_THAT(correlator.Hello(correlator.Credentials(&nameless), "node-a").error_message(),
              Contains("names no node"));
@@ -144,7 +146,7 @@ TEST_CASE("certificates rotate under a running stream, and damaged files change 
   correlator.WriteServerFiles({.certificate_pem = next_server.certificate_pem, .key_pem = "torn"},
                               next.certificate_pem());
   REQUIRE(Eventually([&] { return correlator.server->statistics().tls->reload_failures > 0; }));
-  CHECK_THAT(correlator.log.text(),
+  CHECK_THAT(correlator.log.Text(),
              Contains("files_not_reloaded") && Contains("the earlier ones stay in use"));
   CHECK(probe.SendBatch());
   CHECK(correlator.Hello(correlator.Credentials(&old_a), "node-b").error_code() ==
@@ -268,11 +270,11 @@ TEST_CASE("questions need a token where there are tokens, and tokens rotate") {
     CHECK(correlator.Ask(credentials, wrong).error_code() == StatusCode::UNAUTHENTICATED);
   }
   CHECK(correlator.Refused("wrong_token") == 5);
-  CHECK(correlator.log.text().find(first.substr(1)) == std::string::npos);
+  CHECK(correlator.log.Text().find(first.substr(1)) == std::string::npos);
 
   correlator.WriteTokens("short\n");
   REQUIRE(Eventually(
-      [&] { return correlator.log.text().find("files_not_reloaded") != std::string::npos; }));
+      [&] { return correlator.log.Text().find("files_not_reloaded") != std::string::npos; }));
   CHECK(correlator.Ask(credentials, "Bearer " + first).ok());
   correlator.WriteTokens(second + "\n");
   CHECK(Eventually([&] { return !correlator.Ask(credentials, "Bearer " + first).ok(); }));
@@ -328,7 +330,7 @@ TEST_CASE("1,000 idle connections take no room from a good probe and are closed 
     const IdleConnections idle(correlator, 1000);
     CHECK(Eventually([&] { return correlator.Refused("address_connection_limit") >= 700; }));
     CHECK(correlator.server->statistics().open_connections <= 257);
-    CHECK_THAT(correlator.log.text(), Contains("connection_refused") && Contains("127.0.0.2") &&
+    CHECK_THAT(correlator.log.Text(), Contains("connection_refused") && Contains("127.0.0.2") &&
                                           Contains("MAX_CONNECTIONS_PER_ADDRESS"));
     CHECK(probe.SendBatch());
     // One that comes now has room too.
@@ -352,7 +354,7 @@ TEST_CASE("the limit of all connections holds, and room comes back") {
   {
     const IdleConnections idle(correlator, 100);
     CHECK(Eventually([&] { return correlator.Refused("connection_limit") == 93; }));
-    CHECK_THAT(correlator.log.text(), Contains("raise MAX_CONNECTIONS if"));
+    CHECK_THAT(correlator.log.Text(), Contains("raise MAX_CONNECTIONS if"));
     CHECK(probe.SendBatch());
   }
   CHECK(Eventually([&] { return correlator.Ask(correlator.Credentials(&good)).ok(); }));

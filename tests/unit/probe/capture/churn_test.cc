@@ -95,7 +95,9 @@ TEST_CASE("fifty pods come and go in seconds: each is attached to at once, and n
     }
     std::sort(delays_ms.begin(), delays_ms.end());
     UNSCOPED_INFO("median " << delays_ms[kPods / 2] << " ms, longest " << delays_ms.back());
-    CHECK(delays_ms[kPods / 2] < 100);
+    // The kernel's message did it, not the look at all interfaces, which comes every 5 s. What
+    // the machine does besides may cost a message some time.
+    CHECK(delays_ms[kPods / 2] < 1'000);
 
     // All that is left, and fifty more, in one go.
     std::string commands;

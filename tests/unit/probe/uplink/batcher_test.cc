@@ -2,14 +2,16 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
-#include <string_view>
 #include <vector>
 
-#include "nlohmann/json.hpp"
+#include "common/loss/sampling_share.h"
+#include "tests/support/recording_logger.h"
 #include "tests/unit/probe/uplink/test_events.h"
 
 namespace audio_latency::probe {
 namespace {
+
+using testing::RecordingLogger;
 
 constexpr int64_t kMillisecondNs = 1'000'000;
 
@@ -18,16 +20,7 @@ class FixedCounters final : public CounterSource {
   CaptureCounters Read() const override { return counters; }
   uint32_t SamplingThreshold() const override { return sampling_threshold; }
   CaptureCounters counters = {};
-  uint32_t sampling_threshold = UINT32_MAX;
-};
-
-class NoLogger final : public Logger {
- public:
-  bool IsOn(LogLevel) const override { return true; }
-  void Log(LogLevel, std::string_view, std::string_view, const nlohmann::json&) override {
-    ++lines;
-  }
-  int lines = 0;
+  uint32_t sampling_threshold = kSamplingAll;
 };
 
 // A batcher on its own clock, and what comes out of it.
@@ -61,7 +54,7 @@ class Bench {
   InterfaceDirectory directory;
   FixedCounters counters;
   BatchQueue queue{BatchQueue::Limits{}};
-  NoLogger logger;
+  RecordingLogger logger;
   Batcher batcher;
 };
 
@@ -203,7 +196,7 @@ TEST_CASE("events beyond the flow limit are counted, silent flows end") {
   REQUIRE(bench.queue.Next() != nullptr);
   bench.queue.Acknowledge(2, 100);
   CHECK(bench.queue.Next()->message.ended_flow_ids(0) == 1);
-  CHECK(bench.logger.lines == 0);
+  CHECK(bench.logger.lines().empty());
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
 #include "probe/uplink/uplink.h"
+#include "tests/support/eventually.h"
+#include "tests/support/recording_logger.h"
 #include "tests/unit/correlator/ingest/batches.h"
 #include "tests/unit/correlator/server/secured_correlator.h"
 
@@ -13,8 +15,9 @@ namespace audio_latency::probe {
 namespace {
 
 using correlator::Eventually;
-using correlator::LogKeeper;
 using correlator::SecuredCorrelator;
+using testing::Eventually;
+using testing::RecordingLogger;
 
 // One probe's uplink with certificate files of its own.
 class SecuredProbe {
@@ -49,7 +52,7 @@ class SecuredProbe {
   }
   bool IsConnected() const { return uplink_->statistics().connected; }
   bool Says(const std::string& text) const {
-    return Eventually([&] { return log_.text().find(text) != std::string::npos; });
+    return Eventually([&] { return log_.Text().find(text) != std::string::npos; });
   }
 
  private:
@@ -57,7 +60,7 @@ class SecuredProbe {
   TlsFiles files_;
   const MonotonicClock monotonic_;
   const RealtimeClock realtime_;
-  LogKeeper log_;
+  RecordingLogger log_;
   std::unique_ptr<TlsStore> tls_;
   BatchQueue queue_{BatchQueue::Limits{}};
   ClockExchange clock_exchange_{monotonic_};
@@ -71,7 +74,7 @@ TEST_CASE("a probe connects with its certificate") {
   const SecuredProbe probe(correlator, "node-a", correlator.authority.IssueFor("node-a"));
   CHECK(Eventually([&] { return probe.IsConnected(); }));
   CHECK(Eventually([&] {
-    return correlator.log.text().find("probe_connected: The probe of node node-a") !=
+    return correlator.log.Text().find("probe_connected: The probe of node node-a") !=
            std::string::npos;
   }));
 }
@@ -127,7 +130,7 @@ TEST_CASE("two probes of one node: the elder is told by name who took over") {
   CHECK(elder.Says("node_name_taken"));
   CHECK(elder.Says("instance younger, reports node node-a"));
   CHECK(Eventually([&] {
-    return correlator.log.text().find("probe_superseded: A probe of node node-a") !=
+    return correlator.log.Text().find("probe_superseded: A probe of node node-a") !=
            std::string::npos;
   }));
   CHECK(younger.IsConnected());
