@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cstring>
@@ -55,8 +56,47 @@ IpAddress IpAddress::FromMapped(std::span<const uint8_t, 16> bytes) {
   return address;
 }
 
+IpAddress IpAddress::FromSocket(const sockaddr_storage& address) {
+  IpAddress result;
+  if (address.ss_family == AF_INET6) {
+    const in6_addr& ip = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+    std::memcpy(result.bytes_.data(), &ip, kV6Bytes);
+  } else if (address.ss_family == AF_INET) {
+    const in_addr& ip = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    std::copy(kMappedPrefix.begin(), kMappedPrefix.end(), result.bytes_.begin());
+    std::memcpy(&result.bytes_[kMappedPrefix.size()], &ip, kV4Bytes);
+  }
+  return result;
+}
+
 bool IpAddress::is_v4() const {
   return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes_.begin());
+}
+
+bool IpAddress::is_loopback() const {
+  constexpr uint8_t kV4Loopback = 127;
+  IpAddress v6;
+  v6.bytes_.back() = 1;
+  return is_v4() ? bytes_[kMappedPrefix.size()] == kV4Loopback : *this == v6;
+}
+
+bool IpAddress::is_link_local() const {
+  const size_t v4 = kMappedPrefix.size();
+  return is_v4() ? bytes_[v4] == 169 && bytes_[v4 + 1] == 254
+                 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
+}
+
+bool IpAddress::is_multicast() const {
+  return is_v4() ? bytes_[kMappedPrefix.size()] >> 4 == 0xe : bytes_[0] == 0xff;
+}
+
+IpAddress IpAddress::Holder() const {
+  constexpr size_t kSubnetBytes = 8;
+  IpAddress holder = *this;
+  if (!is_v4()) {
+    std::fill(holder.bytes_.begin() + kSubnetBytes, holder.bytes_.end(), 0);
+  }
+  return holder;
 }
 
 std::string IpAddress::ToString() const {

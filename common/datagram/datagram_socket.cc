@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
 
@@ -26,23 +27,6 @@ constexpr size_t kControlBytes = 256;
 
 static_assert(sizeof(DatagramRoute::peer) >= sizeof(sockaddr_storage));
 static_assert(sizeof(DatagramRoute::local) >= sizeof(in6_pktinfo));
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) {
-      close(number_);
-    }
-  }
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 absl::Status Failed(const char* what, const std::string& host, int port) {
   return absl::UnavailableError(fmt::format("cannot {} UDP port {} of {}: {}", what, port, host,
@@ -64,7 +48,7 @@ T ReadControl(const cmsghdr* control) {
 
 class KernelSocket final : public DatagramSocket {
  public:
-  KernelSocket(Descriptor socket, Descriptor interruption)
+  KernelSocket(FileDescriptor socket, FileDescriptor interruption)
       : socket_(std::move(socket)), interruption_(std::move(interruption)) {}
 
   bool Send(std::span<const uint8_t> bytes) override {
@@ -175,8 +159,8 @@ class KernelSocket final : public DatagramSocket {
     }
   }
 
-  const Descriptor socket_;
-  const Descriptor interruption_;
+  const FileDescriptor socket_;
+  const FileDescriptor interruption_;
 };
 
 struct FreeAddresses {
@@ -202,9 +186,9 @@ absl::StatusOr<std::unique_ptr<DatagramSocket>> Open(const std::string& host, in
   ASSIGN_OR_RETURN(const Addresses addresses,
                    Resolve(host, port, is_server ? AI_PASSIVE : AI_NUMERICHOST));
   const addrinfo& address = *addresses;
-  Descriptor descriptor(
+  FileDescriptor descriptor(
       socket(address.ai_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_UDP));
-  Descriptor interruption(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  FileDescriptor interruption(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const int number = descriptor.get();
   if (number < 0 || interruption.get() < 0 || !SetOption(number, SOL_SOCKET, SO_TIMESTAMPNS)) {
     return Failed("open a socket for", host, port);

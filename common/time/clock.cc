@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace audio_latency {
@@ -33,6 +34,14 @@ std::string FormatRfc3339(int64_t unix_time_ns) {
   gmtime_r(&whole_seconds, &utc);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", utc.tm_year + 1900,
                      utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, nanoseconds);
+}
+
+std::string FormatUnixSeconds(int64_t unix_time_s) {
+  constexpr size_t kToSeconds = 19;                // "2024-01-01T12:00:00"
+  constexpr int64_t kLatestUnixS = 9'000'000'000;  // later ones overflow nanoseconds
+  return FormatRfc3339(std::clamp<int64_t>(unix_time_s, 0, kLatestUnixS) * kNsPerSecond)
+             .substr(0, kToSeconds) +
+         "Z";
 }
 
 }  // namespace audio_latency

@@ -46,6 +46,10 @@ class ManualClock final : public Clock {
 // "2024-01-01T12:00:00.123456789Z" of a Unix time in nanoseconds.
 std::string FormatRfc3339(int64_t unix_time_ns);
 
+// "2024-01-01T12:00:00Z" of a Unix time in seconds; what is before 1970 or after 2255 is shown as
+// that.
+std::string FormatUnixSeconds(int64_t unix_time_s);
+
 }  // namespace audio_latency
 
 #endif  // COMMON_TIME_CLOCK_H_

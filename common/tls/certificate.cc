@@ -269,14 +269,6 @@ absl::Status CheckKeyPair(std::string_view certificate_pem, std::string_view key
   return absl::OkStatus();
 }
 
-std::string FormatUnixSeconds(int64_t unix_s) {
-  constexpr size_t kToSeconds = 19;                // "2024-01-01T12:00:00"
-  constexpr int64_t kLatestUnixS = 9'000'000'000;  // 2255; later ones overflow nanoseconds
-  return FormatRfc3339(std::clamp<int64_t>(unix_s, 0, kLatestUnixS) * kNsPerSecond)
-             .substr(0, kToSeconds) +
-         "Z";
-}
-
 absl::StatusOr<std::shared_ptr<const Authorities>> Authorities::Parse(std::string_view pem) {
   ASSIGN_OR_RETURN(const std::vector<X509Ptr> certificates, ReadAll(pem));
   StorePtr store(X509_STORE_new());

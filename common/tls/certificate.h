@@ -33,9 +33,6 @@ absl::StatusOr<CertificateFacts> ReadCertificate(std::string_view pem);
 // OpenSSL's security level or gRPC refuses (gRPC 1.51 tells nobody when it does).
 absl::Status CheckKeyPair(std::string_view certificate_pem, std::string_view key_pem);
 
-// "2026-11-21T12:00:00Z"
-std::string FormatUnixSeconds(int64_t unix_s);
-
 // Why a certificate is not accepted; kCount of them. X(constant, name)
 #define CERTIFICATE_FAULTS(X)                   \
   X(kMalformed, "malformed_certificate")        \

@@ -1,52 +1,38 @@
 #include "common/tls/handshake_check.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
+#include "common/address/host_port.h"
+#include "common/address/ip_address.h"
+#include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
+#include "common/time/clock.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
 namespace audio_latency {
 namespace {
 
-// A descriptor that is closed when it goes; -1: none.
-class Socket {
- public:
-  explicit Socket(int fd) : fd_(fd) {}
-  Socket(Socket&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  Socket& operator=(Socket&&) = delete;
-  ~Socket() {
-    if (fd_ >= 0) {
-      close(fd_);
-    }
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-absl::StatusOr<Socket> Connect(const std::string& server, std::chrono::milliseconds patience) {
-  const std::string port = server.substr(server.rfind(':') + 1);
+absl::StatusOr<FileDescriptor> Connect(const HostPort& server, std::chrono::milliseconds patience) {
   addrinfo hints = {};
   hints.ai_flags = AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (const int error = getaddrinfo(HostOf(server).c_str(), port.c_str(), &hints, &found);
+  if (const int error =
+          getaddrinfo(server.host.c_str(), std::to_string(server.port).c_str(), &hints, &found);
       error != 0) {
-    return absl::UnavailableError(fmt::format("{}: {}", HostOf(server), gai_strerror(error)));
+    return absl::UnavailableError(fmt::format("{}: {}", server.host, gai_strerror(error)));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, freeaddrinfo);
   constexpr int64_t kUsPerMs = 1'000;
@@ -55,7 +41,7 @@ absl::StatusOr<Socket> Connect(const std::string& server, std::chrono::milliseco
                          .tv_usec = patience.count() % kMsPerSecond * kUsPerMs};
   int error = 0;
   for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-    Socket candidate(socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+    FileDescriptor candidate(socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
     setsockopt(candidate.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(candidate.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     if (connect(candidate.get(), address->ai_addr, address->ai_addrlen) == 0) {
@@ -63,7 +49,8 @@ absl::StatusOr<Socket> Connect(const std::string& server, std::chrono::milliseco
     }
     error = errno;
   }
-  return absl::UnavailableError(fmt::format("{}: {}", server, std::strerror(error)));
+  return absl::UnavailableError(
+      fmt::format("{} port {}: {}", server.host, server.port, std::strerror(error)));
 }
 
 template <auto kFree>
@@ -119,24 +106,16 @@ absl::Status ExplainVerification(const SSL& ssl, const std::string& server,
   }
 }
 
-bool IsIpAddress(const std::string& text) {
-  in6_addr ignored = {};
-  return inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
-         inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
-}
-
 }  // namespace
 
-std::string HostOf(const std::string& server) {
-  std::string host = server.substr(0, server.rfind(':'));
-  return host.size() > 2 && host.front() == '[' && host.back() == ']'
-             ? host.substr(1, host.size() - 2)
-             : host;
-}
-
-absl::Status CheckHandshake(const std::string& server, const std::string& server_name,
+absl::Status CheckHandshake(const std::string& server, const std::string& expected_name,
                             const TlsMaterial& material, std::chrono::milliseconds patience) {
-  ASSIGN_OR_RETURN(const Socket socket, Connect(server, patience));
+  const std::optional<HostPort> address = ParseHostPort(server);
+  if (!address.has_value()) {
+    return absl::UnavailableError(fmt::format("{} is no HOST:PORT", server));
+  }
+  const std::string& server_name = expected_name.empty() ? address->host : expected_name;
+  ASSIGN_OR_RETURN(const FileDescriptor socket, Connect(*address, patience));
   const std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
   const std::unique_ptr<BIO, Freed<BIO_free_all>> authorities(BIO_new_mem_buf(
       material.authorities_pem.data(), static_cast<int>(material.authorities_pem.size())));
@@ -150,7 +129,7 @@ absl::Status CheckHandshake(const std::string& server, const std::string& server
   // To the end whatever is found, since a certificate that failed is not kept for looking at.
   // Nothing is sent or believed on this connection.
   SSL_set_verify(ssl.get(), SSL_VERIFY_NONE, nullptr);
-  if (IsIpAddress(server_name)) {
+  if (IpAddress::Parse(server_name).ok()) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), server_name.c_str());
   } else {
     SSL_set1_host(ssl.get(), server_name.c_str());

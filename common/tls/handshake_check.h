@@ -11,17 +11,15 @@
 
 namespace audio_latency {
 
-// Tries a TLS handshake with `server`, HOST:PORT, as a client that trusts `material`'s authorities
-// and expects `server_name` in the certificate. OK when it succeeds. UNAVAILABLE: nobody answers.
-// UNAUTHENTICATED: who answers speaks no TLS, or its certificate is not accepted; one line says
-// which, why, and what to do. Takes up to `patience` for each of connecting, sending, receiving.
+// Tries a TLS handshake with `server`, HOST:PORT (ParseHostPort), as a client that trusts
+// `material`'s authorities and expects `expected_name` (empty: the host) in the certificate. OK
+// when it succeeds. UNAVAILABLE: nobody answers. UNAUTHENTICATED: who answers speaks no TLS, or its
+// certificate is not accepted; one line says which, why, and what to do. Takes up to `patience` for
+// each of connecting, sending, receiving.
 //
 // gRPC says just "certificate verify failed": call this when it could not connect.
-absl::Status CheckHandshake(const std::string& server, const std::string& server_name,
+absl::Status CheckHandshake(const std::string& server, const std::string& expected_name,
                             const TlsMaterial& material, std::chrono::milliseconds patience);
-
-// "HOST" of "HOST:PORT", without the brackets of an IPv6 address.
-std::string HostOf(const std::string& server);
 
 }  // namespace audio_latency
 

@@ -1,7 +1,6 @@
 #include "common/tls/tls_options.h"
 
-#include <arpa/inet.h>
-
+#include "common/address/host_port.h"
 #include "fmt/format.h"
 
 namespace audio_latency {
@@ -44,24 +43,6 @@ absl::Status CheckTlsOptions(const TlsOptions& options, std::string_view host_op
                                                                             : "TLS_CA_FILE"));
   }
   return absl::OkStatus();
-}
-
-bool IsLoopbackHost(std::string_view host) {
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  if (host == "localhost") {
-    return true;
-  }
-  const std::string text(host);
-  in_addr v4 = {};
-  in6_addr v6 = {};
-  constexpr uint32_t kLoopbackNetwork = 127;
-  constexpr int kNetworkShift = 24;
-  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) {
-    return ntohl(v4.s_addr) >> kNetworkShift == kLoopbackNetwork;
-  }
-  return inet_pton(AF_INET6, text.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
 }  // namespace audio_latency

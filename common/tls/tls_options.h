@@ -28,9 +28,6 @@ void AddTlsOptions(ConfigParser* parser, TlsOptions* options);
 absl::Status CheckTlsOptions(const TlsOptions& options, std::string_view host_option,
                              std::string_view host);
 
-// "localhost", 127.0.0.0/8 or ::1, in brackets or not.
-bool IsLoopbackHost(std::string_view host);
-
 }  // namespace audio_latency
 
 #endif  // COMMON_TLS_TLS_OPTIONS_H_

@@ -11,6 +11,7 @@
 #include "common/time/clock.h"
 #include "correlator/cli/human_units.h"
 #include "correlator/cli/table.h"
+#include "correlator/ingest/node_reader.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -18,10 +19,6 @@ namespace {
 using google::protobuf::Map;
 using google::protobuf::RepeatedPtrField;
 using Align = Table::Align;
-
-// NodeClock.state.
-constexpr std::string_view kSynchronising = "synchronising";
-constexpr std::string_view kGood = "good";
 
 std::string Name(const v1::Endpoint& endpoint) {
   for (const std::string* name : {&endpoint.pod(), &endpoint.workload(), &endpoint.address()}) {
@@ -123,7 +120,7 @@ std::string LossText(const RepeatedPtrField<v1::Path>& paths) {
 std::string ClocksText(const RepeatedPtrField<v1::NodeClock>& clocks) {
   std::string text;
   for (const v1::NodeClock& clock : clocks) {
-    if (clock.state() == kGood) {
+    if (clock.state() == NameOf(ClockState::kGood)) {
       continue;
     }
     text += fmt::format(
@@ -218,7 +215,7 @@ std::string NodesText(const RepeatedPtrField<v1::Node>& nodes, double now_unix_s
                {"NOT SIGNED OR LOST"},
                {"VERSION"}});
   for (const v1::Node& node : nodes) {
-    const bool is_known = node.clock_state() != kSynchronising;
+    const bool is_known = node.clock_state() != NameOf(ClockState::kSynchronising);
     table.AddRow({node.node(), node.connected() ? "connected" : "gone",
                   FormatAge(node.last_seen_unix_seconds(), now_unix_seconds),
                   is_known ? fmt::format("{} ({})", node.clock_state(), node.clock_source())

@@ -184,10 +184,8 @@ absl::Status Client::WatchMatches(
 absl::Status Client::ExplainNoAnswer(const std::string& message) const {
   constexpr std::chrono::milliseconds kHandshakePatience(2'000);
   if (material_.has_value()) {
-    absl::Status handshake = CheckHandshake(
-        connection_.server,
-        connection_.server_name.empty() ? HostOf(connection_.server) : connection_.server_name,
-        *material_, kHandshakePatience);
+    absl::Status handshake =
+        CheckHandshake(connection_.server, connection_.server_name, *material_, kHandshakePatience);
     if (absl::IsUnauthenticated(handshake)) {
       return handshake;
     }

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/address/host_port.h"
 #include "common/config/config.h"
+#include "common/config/text.h"
 #include "common/status/status_macros.h"
-#include "common/tls/handshake_check.h"
-#include "common/tls/tls_options.h"
 #include "common/version/version.h"
 
 namespace audio_latency::correlator {
@@ -46,22 +46,15 @@ std::string CheckWindow(const std::string& text) {
 }
 
 absl::Status CheckServer(const std::string& server) {
-  const size_t colon = server.rfind(':');
-  int port = 0;
-  if (colon != std::string::npos && colon > 0) {
-    const char* const end = server.data() + server.size();
-    const auto parsed = std::from_chars(server.data() + colon + 1, end, port);
-    constexpr int kMostPort = 65535;
-    if (parsed.ec == std::errc() && parsed.ptr == end && port >= 1 && port <= kMostPort) {
-      return absl::OkStatus();
-    }
-  }
-  return absl::InvalidArgumentError(
-      fmt::format("'{}' is not a server: write HOST:PORT, as localhost:9095, in --server or {}",
-                  server, kServerVariable));
+  return ParseHostPort(server).has_value()
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(fmt::format(
+                   "'{}' is not a server: write HOST:PORT, as localhost:9095, in --server or {}",
+                   server, kServerVariable));
 }
 
-// How the connection is made must be told in full: no silent plain text.
+// How the connection to a server that CheckServer took is made must be told in full: no silent
+// plain text.
 absl::Status CheckSecurity(const CommandLine& command) {
   const TlsFiles& tls = command.tls;
   if (command.plain_text && !tls.empty()) {
@@ -75,18 +68,13 @@ absl::Status CheckSecurity(const CommandLine& command) {
     return absl::InvalidArgumentError(
         "--cert and --key need --ca too: the file of who signed the correlator's certificate");
   }
-  if (tls.empty() && !command.plain_text && !IsLoopbackHost(HostOf(command.server))) {
+  if (tls.empty() && !command.plain_text && !IsLoopbackHost(ParseHostPort(command.server)->host)) {
     return absl::InvalidArgumentError(fmt::format(
         "{} is not on this machine: give --ca (and --cert and --key, or --token-file), or "
         "--plain-text if the correlator has TLS=off",
         command.server));
   }
   return absl::OkStatus();
-}
-
-std::string OneLine(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
 }
 
 // The program's commands and options, as CLI11 takes them.

@@ -126,9 +126,8 @@ class Run {
     if (command_.as_json) {
       return WriteJson(response, JsonForm::kOneLine);
     }
-    constexpr size_t kToSeconds = 19;  // "2024-01-01T12:00:00"
-    const std::string time =
-        FormatRfc3339(surroundings_.realtime.NowNs()).substr(0, kToSeconds) + "Z";
+    constexpr int64_t kNsPerSecond = 1'000'000'000;
+    const std::string time = FormatUnixSeconds(surroundings_.realtime.NowNs() / kNsPerSecond);
     const std::string window = command_.window_seconds == 0
                                    ? "since the correlator's start"
                                    : fmt::format("last {} s", command_.window_seconds);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/address/host_port.h"
 #include "common/config/config.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
@@ -20,23 +21,38 @@ constexpr uint32_t kMostDefaultThreads = 4;
 constexpr uint32_t kConnectionsPerProbe = 2;
 constexpr uint32_t kOtherConnections = 256;
 
-// As the parser fills them in.
+// As the parser fills them in. 0 stands for what depends on others.
 struct Numbers {
-  int64_t grpc_port = 9095;
-  int64_t metrics_port = 9090;
-  int64_t match_window_ms = 10'000;
-  int64_t match_hold_ms = 600;
-  int64_t match_lock_tolerance_ms = 250;
-  int64_t match_table_events = int64_t{1} << 22;
+  explicit Numbers(const CorrelatorConfig& defaults)
+      : grpc_port(defaults.grpc_port),
+        metrics_port(defaults.metrics_port),
+        match_window_ms(defaults.matching.matcher.decision.window_ns / kMillisecondNs),
+        match_hold_ms(defaults.matching.matcher.hold_ns / kMillisecondNs),
+        match_lock_tolerance_ms(defaults.matching.matcher.decision.link.tolerance_ns /
+                                kMillisecondNs),
+        match_table_events(defaults.matching.matcher.table_events),
+        max_flows(defaults.max_flows),
+        max_flows_per_probe(defaults.max_flows_per_probe),
+        max_probes(defaults.max_probes),
+        max_events_per_second(defaults.max_events_per_second),
+        max_series(defaults.max_series),
+        sample_above_events_per_second(defaults.sample_above_events_per_second) {}
+
+  int64_t grpc_port;
+  int64_t metrics_port;
+  int64_t match_window_ms;
+  int64_t match_hold_ms;
+  int64_t match_lock_tolerance_ms;
+  int64_t match_table_events;
   int64_t matcher_threads = 0;
-  int64_t max_flows = 100'000;
-  int64_t max_flows_per_probe = 20'000;
-  int64_t max_probes = 1000;
-  int64_t max_events_per_second = 1'000'000;
+  int64_t max_flows;
+  int64_t max_flows_per_probe;
+  int64_t max_probes;
+  int64_t max_events_per_second;
   int64_t max_connections = 0;
   int64_t max_connections_per_address = 0;
-  int64_t max_series = 2000;
-  int64_t sample_above_events_per_second = 0;
+  int64_t max_series;
+  int64_t sample_above_events_per_second;
 };
 
 void DeclareSecurity(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
@@ -142,7 +158,7 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
     std::span<const char* const> arguments, const std::map<std::string, std::string>& environment,
     uint32_t cores) {
   CorrelatorConfig config;
-  Numbers numbers;
+  Numbers numbers(config);
   std::string log_level = "info";
   ConfigParser parser("audio-latency-correlator",
                       "Meets the signatures of all probes again and tells the delay of every hop.");

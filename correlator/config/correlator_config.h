@@ -16,6 +16,7 @@
 #include "common/signature/signature_parameters.h"
 #include "common/tls/tls_options.h"
 #include "correlator/matching/matching_stage.h"
+#include "correlator/paths/path_stage.h"
 #include "correlator/server/listener.h"
 
 namespace audio_latency::correlator {
@@ -42,7 +43,7 @@ struct CorrelatorConfig {
   uint32_t max_flows_per_probe = 20'000;
   uint32_t max_probes = 1000;
   uint32_t max_events_per_second = 1'000'000;
-  uint32_t max_series = 2000;
+  uint32_t max_series = static_cast<uint32_t>(PathStageOptions().max_series);
   // Of all probes together; beyond, all nodes sample. 0: as many as this machine can take.
   uint32_t sample_above_events_per_second = 0;
 

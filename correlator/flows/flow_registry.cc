@@ -41,15 +41,9 @@ struct ConversationKey {
   }
 };
 
+// Names one host on each node.
 bool IsNodeLocal(const IpAddress& address) {
-  const auto& bytes = address.mapped();
-  if (address.is_v4()) {
-    return bytes[12] == 127 || (bytes[12] == 169 && bytes[13] == 254);
-  }
-  const bool is_link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
-  const bool is_loopback = bytes[15] == 1 && std::all_of(bytes.begin(), bytes.begin() + 15,
-                                                         [](uint8_t byte) { return byte == 0; });
-  return is_link_local || is_loopback;
+  return address.is_loopback() || address.is_link_local();
 }
 
 ConversationKey ConversationKeyOf(const FlowDescription& flow) {

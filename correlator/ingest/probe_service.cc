@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "common/address/peer_host.h"
 #include "common/status/status_macros.h"
 #include "common/tls/certificate.h"
 #include "correlator/ingest/probe_identity.h"
@@ -232,8 +233,7 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
     const ProbeServiceOptions& options = service_.options;
     const std::string pem = CertificatePemOf(context);
     const bool is_one_probe = !pem.empty() && !options.one_certificate_for_all_probes;
-    // gRPC writes a peer as "ipv4:10.0.0.3:40000".
-    std::string opener = is_one_probe ? pem : peer_.substr(0, peer_.rfind(':'));
+    std::string opener = is_one_probe ? pem : HolderOfPeer(peer_);
     const uint32_t most = is_one_probe ? options.max_waiting_streams_per_certificate
                                        : options.max_waiting_streams_per_address;
     if (!service_.BeginWaiting(opener, most)) {

@@ -26,16 +26,11 @@ bool IsFirstHop(uint8_t hops_left) {
 }
 
 bool IsOfOneHost(const IpAddress& address) {
-  const auto& bytes = address.mapped();
-  if (address.is_v4()) {
-    const bool is_link_local = bytes[12] == 169 && bytes[13] == 254;
-    const bool is_multicast_or_reserved = bytes[12] >= 224;  // 255.255.255.255 too
-    return bytes[12] != 0 && !is_link_local && !is_multicast_or_reserved;
-  }
-  const bool is_link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
-  const bool is_unspecified =
-      std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
-  return bytes[0] != 0xff && !is_link_local && !is_unspecified;
+  const uint8_t first_v4_byte = address.mapped()[12];
+  // 0.0.0.0/8 is this network, 240.0.0.0/4 reserved (RFC 6890), and 255.255.255.255 all hosts.
+  const bool is_no_v4_host = address.is_v4() && (first_v4_byte == 0 || first_v4_byte >= 240);
+  return !is_no_v4_host && !address.is_unspecified() && !address.is_link_local() &&
+         !address.is_multicast();
 }
 
 // Whether all but one of RoleGuess::kMostOf agree.

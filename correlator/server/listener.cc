@@ -21,8 +21,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "common/address/ip_address.h"
+#include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
-#include "correlator/server/peer_key.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -36,23 +37,6 @@ constexpr std::chrono::milliseconds kPauseWithoutDescriptors(100);
 // flood that is refused must not cause it at every connection.
 constexpr int64_t kCleaningSpacingNs = 100'000'000;
 
-// Closed when it goes.
-class OwnedFd {
- public:
-  explicit OwnedFd(int fd) : fd_(fd) {}
-  OwnedFd(OwnedFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  OwnedFd& operator=(OwnedFd&&) = delete;
-  ~OwnedFd() {
-    if (fd_ >= 0) {
-      close(fd_);
-    }
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 // 0 when the descriptor is closed.
 uint64_t InodeOf(int fd) {
   struct stat found = {};
@@ -63,7 +47,7 @@ uint64_t InodeOf(int fd) {
 // own, so that a descriptor with another inode, or none, says so.
 class OpenConnections {
  public:
-  void Add(int fd, const PeerKey& address) {
+  void Add(int fd, const IpAddress& address) {
     // Whoever had this descriptor before has closed it.
     Remove(fd);
     by_fd_.emplace(fd, Connection{InodeOf(fd), address});
@@ -80,7 +64,7 @@ class OpenConnections {
   }
 
   size_t size() const { return by_fd_.size(); }
-  size_t Of(const PeerKey& address) const {
+  size_t Of(const IpAddress& address) const {
     const auto found = by_address_.find(address);
     return found == by_address_.end() ? 0 : found->second;
   }
@@ -88,7 +72,7 @@ class OpenConnections {
  private:
   struct Connection {
     uint64_t inode = 0;
-    PeerKey address = {};
+    IpAddress address;
   };
 
   void Remove(int fd) {
@@ -104,14 +88,15 @@ class OpenConnections {
   }
 
   absl::flat_hash_map<int, Connection> by_fd_;
-  absl::flat_hash_map<PeerKey, size_t> by_address_;
+  absl::flat_hash_map<IpAddress, size_t> by_address_;
 };
 
-absl::StatusOr<OwnedFd> ListenOn(const addrinfo& address) {
+absl::StatusOr<FileDescriptor> ListenOn(const addrinfo& address) {
   const auto fail = [](const char* what) {
     return absl::UnavailableError(fmt::format("{}: {}", what, std::strerror(errno)));
   };
-  OwnedFd fd(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  FileDescriptor fd(
+      socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (fd.get() < 0) {
     return fail("socket");
   }
@@ -143,11 +128,11 @@ uint16_t PortOf(int fd) {
                    : reinterpret_cast<const sockaddr_in&>(address).sin_port);
 }
 
-absl::StatusOr<std::vector<OwnedFd>> ListenOnAll(const std::string& host, uint16_t port) {
+absl::StatusOr<std::vector<FileDescriptor>> ListenOnAll(const std::string& host, uint16_t port) {
   addrinfo hints = {};
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
-  std::vector<OwnedFd> sockets;
+  std::vector<FileDescriptor> sockets;
   addrinfo* found = nullptr;
   const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
   if (error != 0) {
@@ -162,7 +147,7 @@ absl::StatusOr<std::vector<OwnedFd>> ListenOnAll(const std::string& host, uint16
                         : reinterpret_cast<sockaddr_in*>(address->ai_addr)->sin_port;
       bound = htons(port);
     }
-    ASSIGN_OR_RETURN(OwnedFd fd, ListenOn(*address));
+    ASSIGN_OR_RETURN(FileDescriptor fd, ListenOn(*address));
     port = PortOf(fd.get());
     sockets.push_back(std::move(fd));
   }
@@ -171,8 +156,9 @@ absl::StatusOr<std::vector<OwnedFd>> ListenOnAll(const std::string& host, uint16
 
 class ThreadedListener final : public Listener {
  public:
-  ThreadedListener(std::vector<OwnedFd> sockets, OwnedFd wake, const ListenerLimits& limits,
-                   RefusalCounters* refusals, const Clock* monotonic, LimitedLogger* logger)
+  ThreadedListener(std::vector<FileDescriptor> sockets, FileDescriptor wake,
+                   const ListenerLimits& limits, RefusalCounters* refusals, const Clock* monotonic,
+                   LimitedLogger* logger)
       : sockets_(std::move(sockets)),
         port_(PortOf(sockets_.front().get())),
         wake_(std::move(wake)),
@@ -206,7 +192,7 @@ class ThreadedListener final : public Listener {
  private:
   void Run(const std::function<void(int)>& take) {
     std::vector<pollfd> waited = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
-    for (const OwnedFd& socket : sockets_) {
+    for (const FileDescriptor& socket : sockets_) {
       waited.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
     }
     while (waited.front().revents == 0) {
@@ -244,7 +230,7 @@ class ThreadedListener final : public Listener {
   }
 
   bool Admit(int fd, const sockaddr_storage& peer) {
-    const PeerKey key = PeerKeyOf(peer);
+    const IpAddress key = IpAddress::FromSocket(peer).Holder();
     const std::scoped_lock lock(mutex_);
     const auto is_full = [&] {
       return open_.size() >= limits_.max_connections ||
@@ -261,7 +247,7 @@ class ThreadedListener final : public Listener {
       const bool is_of_all = open_.size() >= limits_.max_connections;
       refusals_.Count(is_of_all ? ServerRefusal::kConnectionLimit
                                 : ServerRefusal::kAddressConnectionLimit);
-      const std::string address = PeerText(peer);
+      const std::string address = IpAddress::FromSocket(peer).ToString();
       logger_.Log(
           LogLevel::kWarn, "connection_refused",
           is_of_all
@@ -279,9 +265,9 @@ class ThreadedListener final : public Listener {
     return true;
   }
 
-  std::vector<OwnedFd> sockets_;
+  std::vector<FileDescriptor> sockets_;
   const uint16_t port_;
-  const OwnedFd wake_;
+  const FileDescriptor wake_;
   const ListenerLimits limits_;
   RefusalCounters& refusals_;
   const Clock& monotonic_;
@@ -299,12 +285,13 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const std::string& host
                                                          RefusalCounters* refusals,
                                                          const Clock* monotonic,
                                                          LimitedLogger* logger) {
-  absl::StatusOr<std::vector<OwnedFd>> sockets = ListenOnAll(host == "0.0.0.0" ? "::" : host, port);
+  absl::StatusOr<std::vector<FileDescriptor>> sockets =
+      ListenOnAll(host == "0.0.0.0" ? "::" : host, port);
   if (!sockets.ok() && host == "0.0.0.0") {
     sockets = ListenOnAll(host, port);  // a machine without IPv6
   }
   RETURN_IF_ERROR(sockets.status());
-  OwnedFd wake(eventfd(0, EFD_CLOEXEC));
+  FileDescriptor wake(eventfd(0, EFD_CLOEXEC));
   if (wake.get() < 0) {
     return absl::UnavailableError(fmt::format("eventfd: {}", std::strerror(errno)));
   }

@@ -4,7 +4,6 @@
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -66,27 +65,19 @@ uint32_t AttributeU32(std::string_view value) { return NetlinkHeader<uint32_t>(v
 std::string_view AttributeText(std::string_view value) { return value.substr(0, value.find('\0')); }
 
 absl::StatusOr<NetlinkSocket> NetlinkSocket::Open(uint32_t groups) {
-  NetlinkSocket opened(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (opened.fd_ < 0) {
+  NetlinkSocket opened(
+      FileDescriptor(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)));
+  if (!opened.fd_.is_open()) {
     return SystemError("open");
   }
   sockaddr_nl address = {};
   address.nl_family = AF_NETLINK;
   address.nl_groups = groups;
-  if (::bind(opened.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+  if (::bind(opened.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return SystemError("subscribe to");
   }
   return opened;
 }
-
-NetlinkSocket::~NetlinkSocket() {
-  if (fd_ >= 0) {
-    ::close(fd_);
-  }
-}
-
-NetlinkSocket::NetlinkSocket(NetlinkSocket&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), sequence_(other.sequence_) {}
 
 absl::Status NetlinkSocket::DumpBytes(uint16_t type, std::string_view header,
                                       const std::function<void(const NetlinkMessage&)>& visit) {
@@ -119,13 +110,13 @@ absl::Status NetlinkSocket::Ask(uint16_t type, uint16_t flags, std::string_view 
   request.nlmsg_seq = ++sequence_;
   std::string bytes(reinterpret_cast<const char*>(&request), sizeof(request));
   bytes.append(header);
-  if (::send(fd_, bytes.data(), bytes.size(), 0) < 0) {
+  if (::send(fd_.get(), bytes.data(), bytes.size(), 0) < 0) {
     return SystemError("ask for");
   }
   std::vector<char> buffer(kReceiveBytes);
   bool is_done = false;
   while (!is_done) {
-    const ssize_t received = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (received < 0) {
       if (errno == EINTR) {
         continue;
@@ -156,10 +147,10 @@ absl::StatusOr<bool> NetlinkSocket::Receive(
   bool changed = false;
   std::vector<char> buffer(kReceiveBytes);
   pollfd waiting = {};
-  waiting.fd = fd_;
+  waiting.fd = fd_.get();
   waiting.events = POLLIN;
   while (::poll(&waiting, 1, changed ? 0 : timeout_ms) > 0) {
-    const ssize_t received = ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (received < 0 && (errno == EINTR || errno == EAGAIN)) {
       continue;
     }

@@ -8,9 +8,11 @@
 #include <functional>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/process/file_descriptor.h"
 
 namespace audio_latency::probe {
 
@@ -41,14 +43,11 @@ uint32_t AttributeU32(std::string_view value);
 // The text in an attribute's value, without the zero at its end.
 std::string_view AttributeText(std::string_view value);
 
-// A socket in the network namespace of the thread that opens it. Not thread-safe.
+// A socket in the network namespace of the thread that opens it. Not thread-safe. Move-only.
 class NetlinkSocket {
  public:
   // `groups`: RTMGRP_LINK and the like; 0 for requests only.
   static absl::StatusOr<NetlinkSocket> Open(uint32_t groups);
-  ~NetlinkSocket();
-  NetlinkSocket(NetlinkSocket&& other) noexcept;
-  NetlinkSocket& operator=(NetlinkSocket&&) = delete;
 
   // Sends a dump request (`type` RTM_GETLINK, …; `header`: the structure of the request) and calls
   // `visit` with each answer until the dump is complete.
@@ -78,7 +77,7 @@ class NetlinkSocket {
                                const std::function<void(const NetlinkMessage&)>& visit);
 
  private:
-  explicit NetlinkSocket(int fd) : fd_(fd) {}
+  explicit NetlinkSocket(FileDescriptor fd) : fd_(std::move(fd)) {}
   absl::Status DumpBytes(uint16_t type, std::string_view header,
                          const std::function<void(const NetlinkMessage&)>& visit);
   absl::Status GetBytes(uint16_t type, std::string_view header,
@@ -88,7 +87,7 @@ class NetlinkSocket {
   absl::Status Ask(uint16_t type, uint16_t flags, std::string_view header,
                    const std::function<void(const NetlinkMessage&)>& visit, int* refusal);
 
-  int fd_;
+  FileDescriptor fd_;
   uint32_t sequence_ = 0;
 };
 

@@ -1,10 +1,9 @@
-#include <unistd.h>
-
 #include <cerrno>
 #include <set>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
 #include "probe/capture/attachment.h"
 #include "probe/capture/tcx.h"
@@ -12,26 +11,10 @@
 namespace audio_latency::probe {
 namespace {
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-  }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 // The kernel detaches a link when its last file descriptor is closed.
 class TcxAttachment final : public Attachment {
  public:
-  TcxAttachment(Descriptor ingress, Descriptor egress)
+  TcxAttachment(FileDescriptor ingress, FileDescriptor egress)
       : ingress_(std::move(ingress)), egress_(std::move(egress)) {}
 
   AttachmentState State() const override {
@@ -43,8 +26,8 @@ class TcxAttachment final : public Attachment {
   std::set<uint32_t> FilterProgramIds() const override { return {}; }
 
  private:
-  Descriptor ingress_;
-  Descriptor egress_;
+  FileDescriptor ingress_;
+  FileDescriptor egress_;
 };
 
 class TcxAttacher final : public Attacher {
@@ -56,12 +39,12 @@ class TcxAttacher final : public Attacher {
                                                      capture_link_layer link_layer) override {
     ASSIGN_OR_RETURN(const ProgramFds programs, programs_->For(link_layer));
     const bool at_head = order_ == TcxOrder::kHead;
-    Descriptor ingress(
+    FileDescriptor ingress(
         CreateTcxLink(programs.ingress, interface_index, CAPTURE_DIRECTION_INGRESS, at_head));
     if (ingress.get() < 0) {
       return AttachError(method(), interface_name, errno);
     }
-    Descriptor egress(
+    FileDescriptor egress(
         CreateTcxLink(programs.egress, interface_index, CAPTURE_DIRECTION_EGRESS, at_head));
     if (egress.get() < 0) {
       return AttachError(method(), interface_name, errno);
@@ -85,7 +68,7 @@ bool TcxIsSupported(CapturePrograms* programs) {
   }
   // No interface has index 0. A kernel with tcx looks for it and finds none; one without refuses
   // the attach type before that.
-  const Descriptor link(CreateTcxLink(pair->ingress, 0, CAPTURE_DIRECTION_INGRESS, true));
+  const FileDescriptor link(CreateTcxLink(pair->ingress, 0, CAPTURE_DIRECTION_INGRESS, true));
   return link.get() >= 0 || errno == ENODEV;
 }
 

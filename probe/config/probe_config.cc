@@ -1,16 +1,15 @@
 #include "probe/config/probe_config.h"
 
 #include <bit>
-#include <charconv>
+#include <optional>
 #include <string_view>
-#include <system_error>
 
 #include "absl/status/status.h"
+#include "common/address/host_port.h"
 #include "common/config/config.h"
 #include "common/config/text.h"
 #include "common/names/node_name.h"
 #include "common/status/status_macros.h"
-#include "common/tls/handshake_check.h"
 #include "fmt/format.h"
 
 namespace audio_latency::probe {
@@ -33,28 +32,13 @@ struct RawOptions {
 };
 
 absl::Status ParseCorrelatorAddress(std::string_view text, ProbeConfig* config) {
-  const auto refuse = [&] {
+  const std::optional<HostPort> address = ParseHostPort(text);
+  if (!address.has_value()) {
     return absl::InvalidArgumentError(
         fmt::format("\"{}\" is no address: write host:port, such as correlator:9095", text));
-  };
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) {
-    return refuse();
-  }
-  const std::string_view host = text.substr(0, colon);
-  const std::string_view port_text = text.substr(colon + 1);
-  // An IPv6 address needs brackets, or its last group would be taken for the port.
-  if (host.find(':') != std::string_view::npos && (host.front() != '[' || host.back() != ']')) {
-    return refuse();
-  }
-  uint16_t port = 0;
-  const char* const end = port_text.data() + port_text.size();
-  const auto [stop, error] = std::from_chars(port_text.data(), end, port);
-  if (error != std::errc() || stop != end || port == 0) {
-    return refuse();
   }
   config->correlator_address = std::string(text);
-  config->correlator_port = port;
+  config->correlator_port = address->port;
   return absl::OkStatus();
 }
 
@@ -162,8 +146,8 @@ absl::StatusOr<std::optional<ProbeConfig>> ParseProbeConfig(
   if (const absl::Status status = CheckNodeName(config.node_name); !status.ok()) {
     return absl::InvalidArgumentError(fmt::format("K8S_NODE_NAME: {}", Message(status)));
   }
-  RETURN_IF_ERROR(
-      CheckTlsOptions(config.tls, "CORRELATOR_ADDRESS", HostOf(config.correlator_address)));
+  RETURN_IF_ERROR(CheckTlsOptions(config.tls, "CORRELATOR_ADDRESS",
+                                  ParseHostPort(config.correlator_address)->host));
   config.warnings = parser.warnings();
   if (config.audio_ports.Contains(config.correlator_port)) {
     config.warnings.push_back(

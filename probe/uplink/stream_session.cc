@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/address/peer_host.h"
 #include "probe/clock/clock_reporter.h"
 #include "probe/clock/kernel_clock.h"
-#include "probe/uplink/peer_host.h"
 #include "probe/uplink/stream_definitions.h"
 
 namespace audio_latency::probe {

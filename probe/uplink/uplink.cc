@@ -181,11 +181,8 @@ class StreamUplink final : public Uplink {
   std::string Reason(const grpc::Status& status) const {
     constexpr std::chrono::milliseconds kHandshakePatience(2'000);
     if (material_ != nullptr && status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-      const absl::Status handshake =
-          CheckHandshake(options_.correlator_address,
-                         options_.tls_server_name.empty() ? HostOf(options_.correlator_address)
-                                                          : options_.tls_server_name,
-                         *material_, kHandshakePatience);
+      const absl::Status handshake = CheckHandshake(
+          options_.correlator_address, options_.tls_server_name, *material_, kHandshakePatience);
       if (absl::IsUnauthenticated(handshake)) {
         return Message(handshake);
       }

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "tests/lab/file_descriptor.h"
+#include "common/process/file_descriptor.h"
 #include "tests/lab/network_namespace.h"
 
 namespace audio_latency::lab {

@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
+#include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
 #include "tests/lab/errno_status.h"
-#include "tests/lab/file_descriptor.h"
 
 namespace audio_latency::lab {
 namespace {

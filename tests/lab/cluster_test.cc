@@ -13,9 +13,9 @@
 #include <thread>
 #include <utility>
 
+#include "common/process/file_descriptor.h"
 #include "tests/lab/audio/socket.h"
 #include "tests/lab/errno_status.h"
-#include "tests/lab/file_descriptor.h"
 #include "tests/lab/lab_test.h"
 #include "tests/lab/port_forwarder.h"
 #include "tests/lab/process.h"

@@ -15,9 +15,9 @@
 #include <exception>
 #include <string>
 
+#include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
 #include "tests/lab/errno_status.h"
-#include "tests/lab/file_descriptor.h"
 
 namespace audio_latency::lab {
 namespace {

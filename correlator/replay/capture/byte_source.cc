@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
 
 namespace audio_latency::correlator {
@@ -31,21 +32,16 @@ absl::Status ReadError(const std::string& path) {
 // The file as it is stored.
 class StoredFile {
  public:
-  StoredFile(int descriptor, int stop_descriptor, std::string path)
-      : descriptor_(descriptor),
+  // `owned` holds nothing where it is standard input that is read.
+  StoredFile(FileDescriptor owned, int stop_descriptor, std::string path)
+      : owned_(std::move(owned)),
+        descriptor_(owned_.is_open() ? owned_.get() : STDIN_FILENO),
         stop_descriptor_(stop_descriptor),
         path_(std::move(path)),
         buffer_(kBufferBytes) {
     struct stat status = {};
     if (fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) {
       size_ = static_cast<uint64_t>(status.st_size);
-    }
-  }
-  StoredFile(const StoredFile&) = delete;
-  StoredFile& operator=(const StoredFile&) = delete;
-  ~StoredFile() {
-    if (descriptor_ != STDIN_FILENO) {
-      close(descriptor_);
     }
   }
 
@@ -99,6 +95,7 @@ class StoredFile {
     }
   }
 
+  const FileDescriptor owned_;
   const int descriptor_;
   const int stop_descriptor_;
   const std::string path_;
@@ -224,12 +221,11 @@ class GzipSource final : public ByteSource {
 absl::StatusOr<std::unique_ptr<ByteSource>> ByteSource::Open(const std::string& path,
                                                              int stop_descriptor) {
   const bool is_standard_input = path == "-";
-  const int descriptor =
-      is_standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
+  FileDescriptor file_descriptor(is_standard_input ? -1 : open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!is_standard_input && !file_descriptor.is_open()) {
     return absl::NotFoundError(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   }
-  auto file = std::make_unique<StoredFile>(descriptor, stop_descriptor,
+  auto file = std::make_unique<StoredFile>(std::move(file_descriptor), stop_descriptor,
                                            is_standard_input ? "standard input" : path);
   ASSIGN_OR_RETURN(const bool is_gzip, file->BeginsWith(kGzipMagic));
   if (is_gzip) {

@@ -9,7 +9,7 @@
 namespace audio_latency::bench {
 
 absl::StatusOr<KernelRunTimeMeter> KernelRunTimeMeter::Start() {
-  lab::FileDescriptor statistics(bpf_enable_stats(BPF_STATS_RUN_TIME));
+  FileDescriptor statistics(bpf_enable_stats(BPF_STATS_RUN_TIME));
   if (statistics.get() < 0) {
     return lab::ErrnoStatus("asking the kernel to count the run time of BPF programs");
   }
@@ -20,7 +20,7 @@ absl::StatusOr<KernelRunTime> KernelRunTimeMeter::Read() const {
   KernelRunTime sum;
   uint32_t id = 0;
   while (bpf_prog_get_next_id(id, &id) == 0) {
-    const lab::FileDescriptor program(bpf_prog_get_fd_by_id(id));
+    const FileDescriptor program(bpf_prog_get_fd_by_id(id));
     if (program.get() < 0) {
       continue;  // it went meanwhile
     }

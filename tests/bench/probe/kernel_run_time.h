@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "tests/lab/file_descriptor.h"
+#include "common/process/file_descriptor.h"
 
 namespace audio_latency::bench {
 
@@ -23,10 +23,9 @@ class KernelRunTimeMeter {
   absl::StatusOr<KernelRunTime> Read() const;
 
  private:
-  explicit KernelRunTimeMeter(lab::FileDescriptor statistics)
-      : statistics_(std::move(statistics)) {}
+  explicit KernelRunTimeMeter(FileDescriptor statistics) : statistics_(std::move(statistics)) {}
 
-  lab::FileDescriptor statistics_;
+  FileDescriptor statistics_;
 };
 
 }  // namespace audio_latency::bench

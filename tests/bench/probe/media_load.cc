@@ -31,8 +31,7 @@ absl::StatusOr<MediaLoad> MediaLoad::Create(const lab::Pod& sender, const lab::P
   MediaLoad load(receiver, lab::MuLawBytes(speech));
   RETURN_IF_ERROR(receiver.network.RunInside([&] {
     for (int i = 0; i < streams; ++i) {
-      ASSIGN_OR_RETURN(lab::FileDescriptor port,
-                       lab::BindUdp(static_cast<uint16_t>(kFirstPort + i)));
+      ASSIGN_OR_RETURN(FileDescriptor port, lab::BindUdp(static_cast<uint16_t>(kFirstPort + i)));
       load.ports_.push_back(std::move(port));
     }
     return absl::OkStatus();

@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/process/file_descriptor.h"
 #include "tests/lab/cluster.h"
-#include "tests/lab/file_descriptor.h"
 
 namespace audio_latency::bench {
 
@@ -37,8 +37,8 @@ class MediaLoad {
 
   const lab::Pod& receiver_;
   std::string audio_;
-  lab::FileDescriptor socket_;
-  std::vector<lab::FileDescriptor> ports_;
+  FileDescriptor socket_;
+  std::vector<FileDescriptor> ports_;
   uint64_t frame_ = 0;
   uint64_t packets_sent_ = 0;
 };

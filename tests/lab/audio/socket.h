@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "tests/lab/file_descriptor.h"
+#include "common/process/file_descriptor.h"
 
 namespace audio_latency::lab {
 

@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
 #include "probe/capture/tcx.h"
 #include "tests/lab/errno_status.h"
-#include "tests/lab/file_descriptor.h"
 #include "tests/lab/process.h"
 
 namespace audio_latency::lab {

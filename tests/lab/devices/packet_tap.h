@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "bpf/capture_abi.h"
-#include "tests/lab/file_descriptor.h"
+#include "common/process/file_descriptor.h"
 
 namespace audio_latency::lab {
 

@@ -37,5 +37,11 @@ TEST_CASE("the manual clock moves only when told") {
   CHECK(clock.NowNs() == 3);
 }
 
+TEST_CASE("seconds are written without a fraction, and absurd times as the bounds") {
+  CHECK(FormatUnixSeconds(1'704'110'400) == "2024-01-01T12:00:00Z");
+  CHECK(FormatUnixSeconds(-1) == "1970-01-01T00:00:00Z");
+  CHECK(FormatUnixSeconds(INT64_MAX) == FormatUnixSeconds(9'000'000'000));
+}
+
 }  // namespace
 }  // namespace audio_latency

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/address/host_port.h"
 #include "common/status/status_macros.h"
 
 namespace audio_latency {

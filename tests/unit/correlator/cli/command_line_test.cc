@@ -160,7 +160,7 @@ TEST_CASE("the server is flag, environment, default") {
   CHECK(Parse({"paths"}, environment)->server == "a:1");
   CHECK(Parse({"--server", "b:2", "paths"}, environment)->server == "b:2");
   CHECK(Parse({"paths", "--server", "[::1]:9095"})->server == "[::1]:9095");
-  for (const char* bad : {"localhost", ":1", "a:", "a:0", "a:65536", "a:b"}) {
+  for (const char* bad : {"localhost", ":1", "a:", "a:0", "a:65536", "a:b", "fe80::1:9095"}) {
     CHECK(Mentions(Error({"paths", "--server", bad}), "write HOST:PORT"));
   }
 }

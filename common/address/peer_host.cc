@@ -1,9 +1,11 @@
-#include "probe/uplink/peer_host.h"
+#include "common/address/peer_host.h"
 
 #include <charconv>
 #include <system_error>
 
-namespace audio_latency::probe {
+#include "common/address/ip_address.h"
+
+namespace audio_latency {
 namespace {
 
 // "%5B" to "[" and so on; what is no such escape stays.
@@ -45,4 +47,10 @@ std::optional<std::string> HostOfPeer(std::string_view peer) {
   return address.substr(1, end - 1);
 }
 
-}  // namespace audio_latency::probe
+std::string HolderOfPeer(std::string_view peer) {
+  const std::string host = HostOfPeer(peer).value_or("");
+  const absl::StatusOr<IpAddress> address = IpAddress::Parse(host.substr(0, host.find('%')));
+  return address.ok() ? address->Holder().ToString() : std::string(peer);
+}
+
+}  // namespace audio_latency

@@ -1,13 +1,13 @@
 // An owned file descriptor.
 
-#ifndef TESTS_LAB_FILE_DESCRIPTOR_H_
-#define TESTS_LAB_FILE_DESCRIPTOR_H_
+#ifndef COMMON_PROCESS_FILE_DESCRIPTOR_H_
+#define COMMON_PROCESS_FILE_DESCRIPTOR_H_
 
 #include <unistd.h>
 
 #include <utility>
 
-namespace audio_latency::lab {
+namespace audio_latency {
 
 // Closes what it holds; -1 holds nothing. Move-only.
 class FileDescriptor {
@@ -36,6 +36,6 @@ class FileDescriptor {
   int number_ = -1;
 };
 
-}  // namespace audio_latency::lab
+}  // namespace audio_latency
 
-#endif  // TESTS_LAB_FILE_DESCRIPTOR_H_
+#endif  // COMMON_PROCESS_FILE_DESCRIPTOR_H_
