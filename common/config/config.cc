@@ -151,8 +151,6 @@ class ConfigParser::Implementation {
       std::string value;
       if (equals != std::string_view::npos) {
         value = argument.substr(equals + 1);
-      } else if (option != nullptr && option->is_bool) {
-        value = "true";
       } else if (i + 1 < arguments.size()) {
         value = arguments[++i];
       } else {
@@ -348,18 +346,6 @@ void ConfigParser::AddSecret(std::string_view name, std::string_view help, std::
                         }});
 }
 
-void ConfigParser::AddBool(std::string_view name, std::string_view help, bool* target) {
-  implementation_->Add({.name = std::string(name),
-                        .help = std::string(help),
-                        .value_hint = "[=true|false]",
-                        .text = *target ? "true" : "false",
-                        .is_bool = true,
-                        .parse = [target](std::string_view text) {
-                          ASSIGN_OR_RETURN(*target, config_internal::ParseBool(text));
-                          return absl::OkStatus();
-                        }});
-}
-
 void ConfigParser::AddInteger(std::string_view name, std::string_view help, int64_t least,
                               int64_t most, int64_t* target) {
   implementation_->Add({.name = std::string(name),
@@ -398,7 +384,8 @@ void ConfigParser::AddList(std::string_view name, std::string_view help,
                         .text = config_internal::JoinList(*target),
                         .is_list = true,
                         .parse = [target](std::string_view text) {
-                          *target = config_internal::ParseList(text);
+                          const std::vector<std::string_view> items = SplitList(text);
+                          target->assign(items.begin(), items.end());
                           return absl::OkStatus();
                         }});
 }

@@ -39,7 +39,6 @@ class ConfigParser {
   void AddString(std::string_view name, std::string_view help, std::string* target);
   // Like AddString, but the value is shown nowhere: not in --help, an error or Effective.
   void AddSecret(std::string_view name, std::string_view help, std::string* target);
-  void AddBool(std::string_view name, std::string_view help, bool* target);
   // `least` and `most` are inclusive.
   void AddInteger(std::string_view name, std::string_view help, int64_t least, int64_t most,
                   int64_t* target);

@@ -21,8 +21,6 @@ struct Option {
   std::string value_hint;
   // The value in use, as text: the default until Parse finds another.
   std::string text;
-  // A flag alone, without a value, means "true".
-  bool is_bool = false;
   bool is_list = false;
   // Never shown.
   bool is_secret = false;
@@ -37,11 +35,8 @@ struct Option {
   std::string Shown(std::string_view value) const;
 };
 
-// Readers of the common kinds of value; the error says what was expected.
-absl::StatusOr<bool> ParseBool(std::string_view text);
+// The error says what was expected.
 absl::StatusOr<int64_t> ParseInteger(std::string_view text, int64_t least, int64_t most);
-// Splits at commas and trims spaces; empty parts are left out.
-std::vector<std::string> ParseList(std::string_view text);
 std::string JoinList(const std::vector<std::string>& parts);
 
 }  // namespace audio_latency::config_internal

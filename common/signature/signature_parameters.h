@@ -8,6 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bpf/capture_abi.h"
 #include "common/config/config.h"
 
 namespace audio_latency {
@@ -28,6 +31,12 @@ uint64_t SignatureSeed(std::string_view seed_text);
 // What probes and correlator compare, to see whether their seeds are equal. It is from SHA-256 of
 // the text for another purpose than the seed, so that the seed cannot be computed from it.
 uint64_t SignatureSeedFingerprint(std::string_view seed_text);
+
+// INVALID_ARGUMENT with the names that there are for a name that is none of them.
+absl::StatusOr<capture_algorithm> SignatureAlgorithmNumber(std::string_view name);
+
+// INVALID_ARGUMENT tells what is out of its range, and the range.
+absl::Status CheckSignatureParameters(const SignatureParameters& parameters);
 
 // log2 of `rate_bytes`, as capture_config.rate_bits has it.
 uint32_t SignatureRateBits(const SignatureParameters& parameters);

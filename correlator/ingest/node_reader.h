@@ -17,6 +17,22 @@ enum class ClockState : uint8_t { kSynchronising, kGood, kStale };
 // probe's stream.
 enum class ClockSource : uint8_t { kStream, kDatagrams };
 
+// As in the answers and the metrics.
+constexpr const char* NameOf(ClockState state) {
+  switch (state) {
+    case ClockState::kSynchronising:
+      return "synchronising";
+    case ClockState::kGood:
+      return "good";
+    case ClockState::kStale:
+      return "stale";
+  }
+  return "";
+}
+constexpr const char* NameOf(ClockSource source) {
+  return source == ClockSource::kDatagrams ? "udp" : "stream";
+}
+
 struct NodeSnapshot {
   std::string node;
   std::string instance;

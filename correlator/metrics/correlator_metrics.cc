@@ -71,18 +71,6 @@ std::vector<double> HistogramNumbers(const DelaySnapshot& delay) {
   return numbers;
 }
 
-std::string_view StateName(ClockState state) {
-  switch (state) {
-    case ClockState::kSynchronising:
-      return "synchronising";
-    case ClockState::kGood:
-      return "good";
-    case ClockState::kStale:
-      return "stale";
-  }
-  return "unknown";
-}
-
 prometheus::MetricFamily Single(prometheus::MetricFamily family, double value) {
   AddSample({}, value, &family);
   return family;
@@ -205,13 +193,12 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       Add({{"node", node.node}, {"version", node.version}}, {1}, &node_info_);
       for (const ClockState state :
            {ClockState::kSynchronising, ClockState::kGood, ClockState::kStale}) {
-        Add({{"node", node.node}, {"state", std::string(StateName(state))}},
+        Add({{"node", node.node}, {"state", NameOf(state)}},
             {node.clock_state == state ? 1.0 : 0.0}, &clock_state_);
       }
       if (node.clock_state != ClockState::kSynchronising) {
         for (const ClockSource source : {ClockSource::kDatagrams, ClockSource::kStream}) {
-          Add({{"node", node.node},
-               {"source", source == ClockSource::kDatagrams ? "udp" : "stream"}},
+          Add({{"node", node.node}, {"source", NameOf(source)}},
               {node.clock_source == source ? 1.0 : 0.0}, &clock_source_);
         }
       }

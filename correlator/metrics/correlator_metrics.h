@@ -18,9 +18,6 @@
 
 namespace audio_latency::correlator {
 
-// Series of one family that have a place of their own; the rest is put together as "other".
-inline constexpr size_t kDefaultMaxSeries = 2000;
-
 // What the page is made from; all must outlive it.
 struct MetricsSources {
   const PathReader& paths;
@@ -34,9 +31,9 @@ struct MetricsSources {
 // Thread-safe: scrapes take turns.
 class CorrelatorMetrics {
  public:
-  // `max_series` bounds each family, from 1.
-  static std::unique_ptr<CorrelatorMetrics> Create(MetricsSources sources,
-                                                   size_t max_series = kDefaultMaxSeries);
+  // `max_series`, from 1: those of one family that have a place of their own; the rest is put
+  // together as "other".
+  static std::unique_ptr<CorrelatorMetrics> Create(MetricsSources sources, size_t max_series);
   virtual ~CorrelatorMetrics() = default;
 
   virtual std::vector<prometheus::MetricFamily> Collect() = 0;

@@ -23,29 +23,13 @@ void ToProto(const DelaySnapshot& delay, v1::DelayDistribution* message) {
   message->set_mean_seconds(delay.mean_seconds);
 }
 
-const char* StateName(ClockState state) {
-  switch (state) {
-    case ClockState::kSynchronising:
-      return "synchronising";
-    case ClockState::kGood:
-      return "good";
-    case ClockState::kStale:
-      return "stale";
-  }
-  return "";
-}
-
-const char* SourceName(ClockSource source) {
-  return source == ClockSource::kDatagrams ? "udp" : "stream";
-}
-
 void ToProto(const NodeSnapshot& node, v1::NodeClock* message) {
   message->set_node(node.node);
-  message->set_state(StateName(node.clock_state));
+  message->set_state(NameOf(node.clock_state));
   message->set_offset_seconds(node.clock_offset_seconds);
   message->set_drift_ppm(node.clock_drift_ppm);
   message->set_error_bound_seconds(node.clock_error_bound_seconds);
-  message->set_source(SourceName(node.clock_source));
+  message->set_source(NameOf(node.clock_source));
   message->set_waiting_events(node.clock_waiting_events);
   for (const NodeSnapshot::Drop& drop : node.drops) {
     if (drop.cause == kCauseClockUnsynchronised) {
@@ -101,7 +85,7 @@ void ToProto(const NodeSnapshot& node, v1::Node* message) {
   message->set_version(node.version);
   message->set_connected(node.connected);
   message->set_last_seen_unix_seconds(static_cast<double>(node.last_seen_unix_ns) / kNsPerSecond);
-  message->set_clock_state(StateName(node.clock_state));
+  message->set_clock_state(NameOf(node.clock_state));
   message->set_clock_offset_seconds(node.clock_offset_seconds);
   message->set_clock_error_bound_seconds(node.clock_error_bound_seconds);
   message->set_events(node.events);
@@ -112,7 +96,7 @@ void ToProto(const NodeSnapshot& node, v1::Node* message) {
   message->set_sampling_share(node.sampling_share);
   message->set_flows(node.flows);
   message->set_clock_drift_ppm(node.clock_drift_ppm);
-  message->set_clock_source(SourceName(node.clock_source));
+  message->set_clock_source(NameOf(node.clock_source));
   if (node.kernel_clock.has_value()) {
     v1::KernelClock* const clock = message->mutable_kernel_clock();
     clock->set_is_synchronised(node.kernel_clock->is_synchronised);

@@ -34,29 +34,9 @@ constexpr size_t kMaxCookedInterfaces = 65'536;
 
 absl::StatusOr<capture_config> MakeCaptureConfig(const ReplayOptions& options) {
   const SignatureParameters& signature = options.signature;
-  capture_algorithm algorithm = CAPTURE_ALGORITHM_XXHASH;
-  if (signature.algorithm == "crc32") {
-    algorithm = CAPTURE_ALGORITHM_CRC32;
-  } else if (signature.algorithm == "rolling_hash") {
-    algorithm = CAPTURE_ALGORITHM_ROLLING_HASH;
-  } else if (signature.algorithm != "xxhash") {
-    return absl::InvalidArgumentError(fmt::format(
-        "signature algorithm \"{}\": use xxhash, crc32 or rolling_hash", signature.algorithm));
-  }
-  if (signature.window_size_bytes < CAPTURE_WINDOW_MIN_BYTES ||
-      signature.window_size_bytes > CAPTURE_WINDOW_MAX_BYTES) {
-    return absl::InvalidArgumentError(
-        fmt::format("signature window size {}: use {} to {} bytes", signature.window_size_bytes,
-                    CAPTURE_WINDOW_MIN_BYTES, CAPTURE_WINDOW_MAX_BYTES));
-  }
-  constexpr int64_t kLeastRate = int64_t{1} << CAPTURE_RATE_BITS_MIN;
-  constexpr int64_t kMostRate = int64_t{1} << CAPTURE_RATE_BITS_MAX;
-  if (signature.rate_bytes < kLeastRate || signature.rate_bytes > kMostRate ||
-      (signature.rate_bytes & (signature.rate_bytes - 1)) != 0) {
-    return absl::InvalidArgumentError(
-        fmt::format("signature rate {}: use a power of two from {} to {}", signature.rate_bytes,
-                    kLeastRate, kMostRate));
-  }
+  RETURN_IF_ERROR(CheckSignatureParameters(signature));
+  ASSIGN_OR_RETURN(const capture_algorithm algorithm,
+                   SignatureAlgorithmNumber(signature.algorithm));
   capture_config config = capture_config_make(
       SignatureSeed(signature.seed_text), static_cast<uint32_t>(signature.window_size_bytes),
       SignatureRateBits(signature), options.silence_threshold, algorithm);

@@ -18,6 +18,7 @@
 #include "correlator/matching/matcher.h"
 #include "correlator/matching/matching_reader.h"
 #include "correlator/paths/path_reader.h"
+#include "correlator/paths/path_stage.h"
 #include "correlator/replay/observation_point.h"
 #include "correlator/replay/replay_tap.h"
 
@@ -41,7 +42,7 @@ struct ReplayOptions {
   // A flow that is silent for so long is forgotten, as in a probe.
   int64_t flow_timeout_ns = 30'000'000'000;
   // Of hops, and of paths.
-  size_t max_series = 2000;
+  size_t max_series = PathStageOptions().max_series;
 };
 
 // Packets must come in the order of their times on the common clock, over all points. One that is

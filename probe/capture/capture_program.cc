@@ -26,6 +26,8 @@
 #pragma GCC diagnostic ignored "-Wold-style-cast"
 #include "bpf/capture_layout.h"
 #pragma GCC diagnostic pop
+#include "bpf/sampling.h"
+#include "common/loss/sampling_share.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
@@ -56,11 +58,7 @@ class SkeletonDeleter {
   void operator()(capture_bpf* skeleton) const { capture_bpf__destroy(skeleton); }
 };
 
-capture_algorithm AlgorithmNumber(std::string_view name) {
-  return name == "crc32"          ? CAPTURE_ALGORITHM_CRC32
-         : name == "rolling_hash" ? CAPTURE_ALGORITHM_ROLLING_HASH
-                                  : CAPTURE_ALGORITHM_XXHASH;
-}
+static_assert(kSamplingAll == SAMPLING_ALL);
 
 uint32_t WindowBytes(const ProbeConfig& config) {
   return static_cast<uint32_t>(config.signature.window_size_bytes);
@@ -70,14 +68,16 @@ using Skeleton = std::unique_ptr<capture_bpf, SkeletonDeleter>;
 
 // The programs of one link layer, configured and not yet loaded.
 absl::StatusOr<Skeleton> OpenSkeleton(const ProbeConfig& config, capture_link_layer link_layer) {
+  RETURN_IF_ERROR(CheckSignatureParameters(config.signature));
+  ASSIGN_OR_RETURN(const capture_algorithm algorithm,
+                   SignatureAlgorithmNumber(config.signature.algorithm));
   Skeleton skeleton(capture_bpf__open());
   if (skeleton == nullptr) {
     return DescribeLoadFailure(errno, ReadKernelFacts());
   }
   capture_config parameters =
       capture_config_make(SignatureSeed(config.signature.seed_text), WindowBytes(config),
-                          SignatureRateBits(config.signature), config.silence_threshold,
-                          AlgorithmNumber(config.signature.algorithm));
+                          SignatureRateBits(config.signature), config.silence_threshold, algorithm);
   parameters.detect_cadence = config.audio_ports.empty() ? 1 : 0;
   static_assert(sizeof(skeleton->rodata->capture_configuration) == sizeof(parameters));
   std::memcpy(&skeleton->rodata->capture_configuration, &parameters, sizeof(parameters));
@@ -267,7 +267,7 @@ class LoadedCaptureProgram final : public CaptureProgram {
   std::thread ip_loader_;
   // What became of loading; nothing before it was tried. The loader's until it has been joined.
   std::optional<absl::Status> ip_loader_status_;
-  std::atomic<uint32_t> sampling_threshold_ = UINT32_MAX;
+  std::atomic<uint32_t> sampling_threshold_ = kSamplingAll;
   mutable std::mutex ip_mutex_;
   // Null until it is asked for.
   Skeleton ip_;

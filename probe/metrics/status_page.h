@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/http/http_server.h"
+#include "common/loss/sampling_share.h"
 #include "common/time/clock.h"
 #include "common/tls/tls_store.h"
 #include "probe/capture/counters.h"
@@ -40,7 +41,7 @@ struct ProbeSnapshot {
   // "tcx" or "clsact".
   std::string attach_method;
   // What of the signatures is kept (bpf/sampling.h).
-  uint32_t sampling_threshold = UINT32_MAX;
+  uint32_t sampling_threshold = kSamplingAll;
   // Of the kernel's table, and of the probe's own.
   uint32_t max_flows = 0;
   // On the monotonic clock.

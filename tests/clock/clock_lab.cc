@@ -7,19 +7,17 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <functional>
 #include <iterator>
 #include <map>
 #include <mutex>
 #include <random>
 #include <span>
-#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
 #include "bpf/capture_abi.h"
-#include "common/logging/logger.h"
+#include "common/loss/sampling_share.h"
 #include "correlator/clock/clock_error_board.h"
 #include "correlator/clock/clock_stage.h"
 #include "correlator/clock/linear_clock_model.h"
@@ -31,11 +29,11 @@
 #include "correlator/ingest/probe_service.h"
 #include "correlator/matching/matching_stage.h"
 #include "correlator/paths/path_stage.h"
-#include "nlohmann/json.hpp"
 #include "probe/uplink/batcher.h"
 #include "probe/uplink/uplink.h"
 #include "tests/clock/settable_realtime.h"
 #include "tests/clock/skewed_clock.h"
+#include "tests/recording_logger.h"
 #include "tests/unit/probe/uplink/test_events.h"
 
 namespace audio_latency::testing {
@@ -50,17 +48,10 @@ constexpr auto kSpacing = std::chrono::milliseconds(10);
 // The probe's reader is a little behind what the kernel saw.
 constexpr int64_t kReadAfterNs = 5'000'000;
 
-class SilentLogger final : public Logger {
- public:
-  bool IsOn(LogLevel /*level*/) const override { return false; }
-  void Log(LogLevel /*level*/, std::string_view /*event_type*/, std::string_view /*message*/,
-           const nlohmann::json& /*fields*/) override {}
-};
-
 class NoCounters final : public probe::CounterSource {
  public:
   probe::CaptureCounters Read() const override { return {}; }
-  uint32_t SamplingThreshold() const override { return UINT32_MAX; }  // all
+  uint32_t SamplingThreshold() const override { return kSamplingAll; }
 };
 
 class Names final : public correlator::EndpointDirectory {
@@ -243,7 +234,7 @@ class LabProbe {
  private:
   SkewedClock clock_;
   SettableRealtime realtime_;
-  SilentLogger logger_;
+  RecordingLogger logger_;
   probe::InterfaceDirectory directory_;
   NoCounters counters_;
   probe::BatchQueue queue_{probe::BatchQueue::Limits{}};

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
-#include <memory>
 #include <random>
 
 namespace audio_latency::testing {
@@ -33,9 +32,9 @@ void Check(const char* name, const ClockLab& lab, int64_t most_median_error_ns) 
 
 // One in four passes at once; the others wait, exponentially distributed.
 DelayRule Queue(double mean_ms, uint32_t seed) {
-  return [random = std::make_shared<std::mt19937>(seed),
+  return [random = std::mt19937(seed),
           wait_ns = std::exponential_distribution<double>(1 / (mean_ms * 1e6))]() mutable {
-    return (*random)() % 4 == 0 ? int64_t{0} : static_cast<int64_t>(wait_ns(*random));
+    return random() % 4 == 0 ? int64_t{0} : static_cast<int64_t>(wait_ns(random));
   };
 }
 

@@ -25,13 +25,11 @@ void CheckRefusal(const absl::Status& status, const std::string& path) {
 
 void ReadOptions(const std::string& path) {
   std::string text = "default";
-  bool flag = false;
   int64_t number = 5;
   std::string choice = "one";
   std::vector<std::string> list;
   ConfigParser parser("fuzz", "Reads what it is given.");
   parser.AddString("TEXT", "any", &text);
-  parser.AddBool("FLAG", "on or off", &flag);
   parser.AddInteger("NUMBER", "a number", 1, 10, &number);
   parser.AddChoice("CHOICE", "one of", {"one", "two"}, &choice);
   parser.AddList("LIST", "any", &list);

@@ -14,7 +14,6 @@ namespace {
 
 struct Options {
   std::string text = "default";
-  bool on = false;
   int64_t number = 1;
   std::string choice = "default";
   std::vector<std::string> list = {"default"};
@@ -24,7 +23,6 @@ struct Options {
 
 struct Values {
   std::string text;
-  std::string on;
   int64_t number;
 };
 
@@ -36,13 +34,13 @@ constexpr int kFile = 1;
 Values ValuesOf(int source) {
   switch (source) {
     case kFlag:
-      return {"flag", "true", 4};
+      return {"flag", 4};
     case kEnvironment:
-      return {"environment", "true", 3};
+      return {"environment", 3};
     case kFile:
-      return {"file", "true", 2};
+      return {"file", 2};
     default:
-      return {"default", "false", 1};
+      return {"default", 1};
   }
 }
 
@@ -64,7 +62,6 @@ TEST_CASE("the precedence is flag, environment, file, default") {
       Options options;
       ConfigParser parser("program", "A program.");
       parser.AddString("SOME_TEXT", "text", &options.text);
-      parser.AddBool("SOME_SWITCH", "switch", &options.on);
       parser.AddInteger("SOME_NUMBER", "number", 0, 10, &options.number);
       parser.AddChoice("SOME_CHOICE", "choice", {"default", "file", "environment", "flag"},
                        &options.choice);
@@ -78,20 +75,26 @@ TEST_CASE("the precedence is flag, environment, file, default") {
       std::vector<std::string> arguments;
       std::map<std::string, std::string> environment = {{"HOME", "/root"}};
       if ((sources & kFlag) != 0) {
-        arguments = {"--some-text=flag",   "--some-switch", "--some-number", "4",
-                     "--some-choice",      "flag",          "--some-list",   "flag,flag2",
-                     "--some-custom=flag", "--some-secret", "flag"};
+        arguments = {"--some-text=flag",
+                     "--some-number",
+                     "4",
+                     "--some-choice",
+                     "flag",
+                     "--some-list",
+                     "flag,flag2",
+                     "--some-custom=flag",
+                     "--some-secret",
+                     "flag"};
       }
       if ((sources & kEnvironment) != 0) {
         for (const char* name :
              {"SOME_TEXT", "SOME_CHOICE", "SOME_LIST", "SOME_CUSTOM", "SOME_SECRET"}) {
           environment[name] = "environment";
         }
-        environment["SOME_SWITCH"] = "true";
         environment["SOME_NUMBER"] = "3";
       }
       if ((sources & kFile) != 0) {
-        std::ofstream(path) << "some_text: file\nsome_switch: true\nsome_number: 2\n"
+        std::ofstream(path) << "some_text: file\nsome_number: 2\n"
                                "some_choice: file\nsome_list: [file, file2]\nsome_custom: file\n"
                                "some_secret: file\n";
         if (file_by_flag) {
@@ -110,7 +113,6 @@ TEST_CASE("the precedence is flag, environment, file, default") {
       CHECK(*outcome == ConfigParser::Outcome::kRun);
       const Values expected = ValuesOf(Highest(sources));
       CHECK(options.text == expected.text);
-      CHECK((options.on ? "true" : "false") == expected.on);
       CHECK(options.number == expected.number);
       CHECK(options.choice == expected.text);
       CHECK(options.list.front() == expected.text);

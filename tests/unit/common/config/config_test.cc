@@ -38,7 +38,6 @@ struct Options {
   int64_t metrics_port = 9090;
   std::string log_level = "info";
   std::vector<std::string> audio_ports;
-  bool fragile = false;
   std::string signature_seed;
 
   ConfigParser parser{"audio-latency-test", "Tests the options."};
@@ -49,7 +48,6 @@ struct Options {
     parser.AddChoice("LOG_LEVEL", "least level of the lines", {"debug", "info", "warn"},
                      &log_level);
     parser.AddList("AUDIO_PORTS", "ports to look at", &audio_ports);
-    parser.AddBool("FRAGILE", "breaks easily", &fragile);
     parser.AddSecret("SIGNATURE_SEED", "key of the signatures", &signature_seed);
   }
 
@@ -123,8 +121,6 @@ TEST_CASE("a bad value tells its source, itself and what is allowed") {
   CHECK(Options().Error({}, {{"LOG_LEVEL", "inof"}}) ==
         "environment variable LOG_LEVEL: 'inof' is not allowed: use one of debug, info, warn; did "
         "you mean info?");
-  CHECK(Options().Error({"--fragile=maybe"}) ==
-        "flag --fragile: 'maybe' is not allowed: use true or false");
   CHECK(Options().FileError("metrics_port: many\n") ==
         "configuration file FILE:1: metrics_port: 'many' is not allowed: use a whole number from 0 "
         "to 65535");
@@ -178,17 +174,6 @@ TEST_CASE("lists are commas or YAML lists") {
   CHECK(empty.audio_ports.empty());
 }
 
-TEST_CASE("switches need no value") {
-  Options on;
-  REQUIRE(on.Parse({"--fragile", "--metrics-port", "1"}).ok());
-  CHECK(on.fragile);
-  CHECK(on.metrics_port == 1);
-  Options off;
-  off.fragile = true;
-  REQUIRE(off.Parse({"--fragile=no"}).ok());
-  CHECK_FALSE(off.fragile);
-}
-
 TEST_CASE("a secret is shown nowhere") {
   Options options;
   REQUIRE(options.Parse({"--signature-seed", "hush"}).ok());
@@ -206,7 +191,6 @@ TEST_CASE("what counts in the end can be told") {
                                                          {"METRICS_PORT", "1"},
                                                          {"LOG_LEVEL", "info"},
                                                          {"AUDIO_PORTS", ""},
-                                                         {"FRAGILE", "false"},
                                                          {"SIGNATURE_SEED", ""}});
 }
 

@@ -19,7 +19,7 @@ struct Correlator {
   FakeLoadReader load;
   std::vector<TableUse> tables;
 
-  std::string Page(size_t max_series = kDefaultMaxSeries) const {
+  std::string Page(size_t max_series = 2000) const {
     return CorrelatorMetrics::Create({.paths = paths,
                                       .nodes = nodes,
                                       .matching = matching,

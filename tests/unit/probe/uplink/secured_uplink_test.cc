@@ -14,7 +14,6 @@
 namespace audio_latency::probe {
 namespace {
 
-using correlator::Eventually;
 using correlator::SecuredCorrelator;
 using testing::Eventually;
 using testing::RecordingLogger;
