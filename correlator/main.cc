@@ -98,9 +98,13 @@ std::unique_ptr<DatagramSocket> OpenClockSocket(const CorrelatorConfig& config, 
   return nullptr;
 }
 
-std::vector<TableUse> Tables(const FlowRegistry& flows, const MatchingStage& matching,
-                             const PathStage& paths) {
+std::vector<TableUse> Tables(const FlowRegistry& flows, const NodeTable& nodes,
+                             const ClockSessions& clock_sessions, const ClockStage& clocks,
+                             const MatchingStage& matching, const PathStage& paths) {
   std::vector<TableUse> tables = flows.Tables();
+  tables.push_back(nodes.Use());
+  tables.push_back(clock_sessions.Use());
+  tables.push_back(clocks.HeldEvents());
   for (std::vector<TableUse> of_stage : {matching.Tables(), paths.Tables()}) {
     std::move(of_stage.begin(), of_stage.end(), std::back_inserter(tables));
   }
@@ -203,13 +207,13 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                                                    .realtime = realtime,
                                                    .matching = matching.get(),
                                                    .load = load.get()});
-  const std::unique_ptr<CorrelatorMetrics> metrics =
-      CorrelatorMetrics::Create({.paths = *paths,
-                                 .nodes = nodes,
-                                 .matching = *matching,
-                                 .load = *load,
-                                 .tables = [&] { return Tables(*flows, *matching, *paths); }},
-                                config.max_series);
+  const std::unique_ptr<CorrelatorMetrics> metrics = CorrelatorMetrics::Create(
+      {.paths = *paths,
+       .nodes = nodes,
+       .matching = *matching,
+       .load = *load,
+       .tables = [&] { return Tables(*flows, nodes, clock_sessions, *clocks, *matching, *paths); }},
+      config.max_series);
   EnableHealthAndReflection();
   ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcServer> grpc,

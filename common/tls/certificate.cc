@@ -14,18 +14,12 @@
 #include "common/names/node_name.h"
 #include "common/status/status_macros.h"
 #include "common/time/clock.h"
+#include "common/tls/freed.h"
 #include "fmt/format.h"
 
 namespace audio_latency {
 namespace {
 
-template <auto kFree>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
 using BioPtr = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;

@@ -18,6 +18,7 @@
 #include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
 #include "common/time/clock.h"
+#include "common/tls/freed.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -52,14 +53,6 @@ absl::StatusOr<FileDescriptor> Connect(const HostPort& server, std::chrono::mill
   return absl::UnavailableError(
       fmt::format("{} port {}: {}", server.host, server.port, std::strerror(error)));
 }
-
-template <auto kFree>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
 
 std::string PemOf(X509* certificate) {
   const std::unique_ptr<BIO, Freed<BIO_free_all>> bio(BIO_new(BIO_s_mem()));

@@ -146,17 +146,17 @@ absl::StatusOr<v1::TraceSignatureResponse> Client::TraceSignature(
   return response;
 }
 
-absl::Status Client::WatchPaths(const v1::WatchPathsRequest& request,
-                                const std::function<bool(const v1::WatchPathsResponse&)>& take) {
-  // A watch has no deadline: a call that has one tells first whether anybody answers.
+template <typename Response, typename Open>
+absl::Status Client::Watch(const Open& open, const std::function<bool(const Response&)>& take) {
   // Again where the connection ended, by its age above all, and the correlator still answers.
   for (grpc::Status ended;;) {
+    // A watch has no deadline: a call that has one tells first whether anybody answers.
     if (const absl::Status there = ListNodes().status(); !there.ok()) {
       return absl::IsUnavailable(there) && !ended.ok() ? Explain(ended) : there;
     }
     grpc::ClientContext context;
     Prepare(/*has_deadline=*/false, &context);
-    const auto reader = stub_->WatchPaths(&context, request);
+    const std::unique_ptr<grpc::ClientReader<Response>> reader = open(&context);
     ended = ReadAll(&context, reader.get(), take);
     if (ended.error_code() != grpc::StatusCode::UNAVAILABLE) {
       return Explain(ended);
@@ -164,21 +164,16 @@ absl::Status Client::WatchPaths(const v1::WatchPathsRequest& request,
   }
 }
 
+absl::Status Client::WatchPaths(const v1::WatchPathsRequest& request,
+                                const std::function<bool(const v1::WatchPathsResponse&)>& take) {
+  return Watch([&](grpc::ClientContext* context) { return stub_->WatchPaths(context, request); },
+               take);
+}
+
 absl::Status Client::WatchMatches(
     const std::function<bool(const v1::WatchMatchesResponse&)>& take) {
-  // Again where the connection ended, by its age above all, and the correlator still answers.
-  for (grpc::Status ended;;) {
-    if (const absl::Status there = ListNodes().status(); !there.ok()) {
-      return absl::IsUnavailable(there) && !ended.ok() ? Explain(ended) : there;
-    }
-    grpc::ClientContext context;
-    Prepare(/*has_deadline=*/false, &context);
-    const auto reader = stub_->WatchMatches(&context, {});
-    ended = ReadAll(&context, reader.get(), take);
-    if (ended.error_code() != grpc::StatusCode::UNAVAILABLE) {
-      return Explain(ended);
-    }
-  }
+  return Watch([&](grpc::ClientContext* context) { return stub_->WatchMatches(context, {}); },
+               take);
 }
 
 absl::Status Client::ExplainNoAnswer(const std::string& message) const {

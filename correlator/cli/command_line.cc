@@ -16,6 +16,7 @@
 #include "common/config/text.h"
 #include "common/status/status_macros.h"
 #include "common/version/version.h"
+#include "correlator/query/query_limits.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -33,16 +34,13 @@ constexpr const char* kCommands = "say what to show: paths, hops, nodes, watch, 
 constexpr const char* kSeeHelp = "see audio-latency --help";
 
 std::string CheckWindow(const std::string& text) {
-  constexpr int kLeast = 10;
-  constexpr int kMost = 60;
-  int seconds = -1;
+  uint32_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc() && end == text.data() + text.size() &&
-      (seconds == 0 || (seconds >= kLeast && seconds <= kMost))) {
+  if (error == std::errc() && end == text.data() + text.size() && IsWindow(seconds)) {
     return "";
   }
-  return fmt::format("use {} to {} seconds, or 0 for all since the correlator's start", kLeast,
-                     kMost);
+  return fmt::format("use {} to {} seconds, or 0 for all since the correlator's start",
+                     kLeastWindowSeconds, kMostWindowSeconds);
 }
 
 absl::Status CheckServer(const std::string& server) {
@@ -191,12 +189,10 @@ class Parser {
   }
 
   void AddWatch() {
-    constexpr uint32_t kLeastMs = 100;
-    constexpr uint32_t kMostMs = 60'000;
     CLI::App* const watch = Verbs("watch", "The paths again and again, until Ctrl-C", Verb::kWatch);
     AddFilters(watch);
     watch->add_option("--interval", result_->interval_ms, "Milliseconds between answers")
-        ->check(CLI::Range(kLeastMs, kMostMs))
+        ->check(CLI::Range(kLeastIntervalMs, kMostIntervalMs))
         ->capture_default_str();
     watch->add_option("--count", result_->answers, "End after so many answers; 0: never")
         ->capture_default_str();

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "common/tls/tls_files.h"
 #include "correlator/cli/replay_command.h"
+#include "correlator/query/query_limits.h"
 
 namespace audio_latency::correlator {
 
@@ -42,7 +43,7 @@ struct CommandLine {
   uint32_t window_seconds = 0;
   std::string through;
   // watch
-  uint32_t interval_ms = 1000;
+  uint32_t interval_ms = kDefaultIntervalMs;
   // watch and trace --follow: end after so many answers; 0: never.
   uint32_t answers = 0;
   // trace

@@ -110,6 +110,7 @@ class ClockStageImplementation final : public ClockStage {
     const size_t count = std::min(room, events.size());
     state.held.insert(state.held.end(), events.begin(), events.begin() + count);
     state.unsynchronised_events += events.size() - count;
+    no_room_ += events.size() - count;
   }
 
   ClockStatus StatusOf(NodeId node) const override {
@@ -125,6 +126,20 @@ class ClockStageImplementation final : public ClockStage {
         .unsynchronised_events = state.unsynchronised_events,
         .too_late_events = state.too_late_events,
         .out_of_range_events = state.out_of_range_events};
+  }
+
+  TableUse HeldEvents() const override {
+    size_t most = 0;
+    for (size_t node = 0; node < kMaxNodes; ++node) {
+      if (NodeState* const state = states_[node].load(std::memory_order_acquire)) {
+        const std::scoped_lock lock(state->mutex);
+        most = std::max(most, state->held.size());
+      }
+    }
+    return {.table = "clock_held_events",
+            .used = static_cast<double>(most),
+            .limit = static_cast<double>(kMaxHeldEvents),
+            .evictions = static_cast<double>(no_room_.load())};
   }
 
  private:
@@ -184,6 +199,7 @@ class ClockStageImplementation final : public ClockStage {
   const int64_t window_ns_;
   mutable std::mutex growth_mutex_;
   std::unique_ptr<std::atomic<NodeState*>[]> states_;
+  std::atomic<uint64_t> no_room_ = 0;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "correlator/clock/clock_model.h"
 #include "correlator/clock/observation_sink.h"
 #include "correlator/ingest/node_event.h"
+#include "correlator/load/table_use.h"
 
 namespace audio_latency::correlator {
 
@@ -34,6 +35,10 @@ class ClockStage : public NodeEventSink {
                                             ClockErrorBoard& errors,
                                             std::function<std::unique_ptr<ClockModel>()> make_model,
                                             int64_t window_ns = kMaxBehindNs);
+
+  // As the table "clock_held_events": those of the node that has most of them waiting, and what was
+  // dropped of all nodes for want of room. Thread-safe.
+  virtual TableUse HeldEvents() const = 0;
 };
 
 }  // namespace audio_latency::correlator

@@ -111,6 +111,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
       return found->second;
     }
     if (nodes_.size() >= kMaxNodes) {
+      ++refused_nodes_;
       return absl::ResourceExhaustedError(
           fmt::format("node {}: {} nodes are known already, which is the limit", name, kMaxNodes));
     }
@@ -209,7 +210,8 @@ class FlowRegistryImplementation final : public FlowRegistry {
              .evictions = static_cast<double>(refused_endpoints_)},
             {.table = "node_names",
              .used = static_cast<double>(nodes_.size()),
-             .limit = static_cast<double>(node_names_.capacity())}};
+             .limit = static_cast<double>(kMaxNodes),
+             .evictions = static_cast<double>(refused_nodes_)}};
   }
 
  private:
@@ -335,6 +337,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
   std::deque<std::pair<int64_t, EndpointId>> idle_endpoints_;
   uint64_t refused_flows_ = 0;
   uint64_t refused_endpoints_ = 0;
+  uint64_t refused_nodes_ = 0;
   absl::flat_hash_map<ConversationKey, Conversation> conversations_;
   std::vector<ConversationId> free_conversations_;
   ConversationId next_conversation_ = 0;

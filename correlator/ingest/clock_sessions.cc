@@ -27,6 +27,7 @@ std::optional<v1::DatagramClock> ClockSessions::Open() {
     const std::scoped_lock lock(mutex_);
     if (sessions_.size() >= options_.max_sessions ||
         !sessions_.emplace(id, Session{.key = *std::move(made)}).second) {
+      ++refused_;
       count_error_(IngestError::kClockSessionLimit);
       return std::nullopt;
     }
@@ -78,6 +79,14 @@ std::optional<wire::ClockDatagramBytes> ClockSessions::Answer(std::span<const ui
 size_t ClockSessions::size() const {
   const std::scoped_lock lock(mutex_);
   return sessions_.size();
+}
+
+TableUse ClockSessions::Use() const {
+  const std::scoped_lock lock(mutex_);
+  return {.table = "clock_sessions",
+          .used = static_cast<double>(sessions_.size()),
+          .limit = static_cast<double>(options_.max_sessions),
+          .evictions = static_cast<double>(refused_)};
 }
 
 }  // namespace audio_latency::correlator

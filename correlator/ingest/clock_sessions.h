@@ -16,6 +16,7 @@
 #include "common/time/clock.h"
 #include "common/wire/clock_datagram.h"
 #include "correlator/ingest/node_table.h"
+#include "correlator/load/table_use.h"
 
 namespace audio_latency::correlator {
 
@@ -45,6 +46,8 @@ class ClockSessions {
                                                  int64_t arrival_ns);
 
   size_t size() const;
+  // As the table "clock_sessions".
+  TableUse Use() const;
 
  private:
   struct Session {
@@ -63,6 +66,7 @@ class ClockSessions {
   const std::function<void(IngestError)> count_error_;
   mutable std::mutex mutex_;
   absl::flat_hash_map<uint64_t, Session> sessions_;
+  uint64_t refused_ = 0;
 };
 
 }  // namespace audio_latency::correlator

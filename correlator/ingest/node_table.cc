@@ -69,6 +69,7 @@ absl::StatusOr<std::shared_ptr<NodeTable::Node>> NodeTable::FindOrAdd(const std:
   }
   if (nodes_.size() >= kRememberedPerProbe * limits_.max_probes && longest_gone != nodes_.end()) {
     nodes_.erase(longest_gone);
+    ++forgotten_nodes_;
   }
   ASSIGN_OR_RETURN(const NodeId id, flows_.InternNode(name));
   auto node = std::make_shared<Node>(name, id, &flows_, limits_);
@@ -235,6 +236,14 @@ void NodeTable::EndStreams(const absl::Status& why) {
       end_stream(why);
     }
   }
+}
+
+TableUse NodeTable::Use() const {
+  const std::scoped_lock lock(mutex_);
+  return {.table = "nodes",
+          .used = static_cast<double>(nodes_.size()),
+          .limit = static_cast<double>(kRememberedPerProbe) * limits_.max_probes,
+          .evictions = static_cast<double>(forgotten_nodes_)};
 }
 
 FlowControl NodeTable::FlowControlAt(uint64_t acknowledged_batch_number) const {

@@ -27,6 +27,7 @@
 #include "correlator/ingest/flow_table.h"
 #include "correlator/ingest/node_event.h"
 #include "correlator/ingest/node_reader.h"
+#include "correlator/load/table_use.h"
 
 namespace audio_latency::correlator {
 
@@ -154,6 +155,8 @@ class NodeTable final : public NodeReader {
   // To be called from time to time; most calls do nothing.
   void Sweep();
   void CountError(IngestError error, uint64_t count = 1);
+  // Nodes that are remembered, as the table "nodes".
+  TableUse Use() const;
 
   std::vector<NodeSnapshot> Nodes() const override;
   std::vector<PodSignatures> Signatures() const override;
@@ -189,6 +192,7 @@ class NodeTable final : public NodeReader {
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Node>> nodes_;
   uint64_t next_stream_ = 1;
+  uint64_t forgotten_nodes_ = 0;
 };
 
 }  // namespace audio_latency::correlator

@@ -117,6 +117,9 @@ void MatchLog::Append(const MatchBlock& block) {
   matches_ += block->size();
   while (entries_.size() > 1 &&
          (matches_ > kMaxMatches || now_ns - entries_.front().time_ns > kMaxAgeNs)) {
+    if (now_ns - entries_.front().time_ns <= kMaxAgeNs) {
+      no_room_ += entries_.front().block->size();
+    }
     matches_ -= entries_.front().block->size();
     old.push_back(std::move(entries_.front().block));
     entries_.pop_front();
@@ -146,6 +149,14 @@ std::vector<Match> MatchLog::Find(uint64_t signature) const {
     }
   }
   return found;
+}
+
+TableUse MatchLog::Use() const {
+  const std::scoped_lock lock(mutex_);
+  return {.table = "match_log",
+          .used = static_cast<double>(matches_),
+          .limit = static_cast<double>(kMaxMatches),
+          .evictions = static_cast<double>(no_room_)};
 }
 
 std::unique_ptr<MatchSubscription> MatchLog::Subscribe() {

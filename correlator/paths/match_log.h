@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/time/clock.h"
+#include "correlator/load/table_use.h"
 #include "correlator/matching/match.h"
 #include "correlator/paths/path_reader.h"
 
@@ -36,6 +37,8 @@ class MatchLog {
   // Newest first, up to kMaxFound.
   std::vector<Match> Find(uint64_t signature) const;
   std::unique_ptr<MatchSubscription> Subscribe();
+  // As the table "match_log"; forgotten are those that were not too old yet.
+  TableUse Use() const;
 
  private:
   class Subscription;
@@ -51,6 +54,7 @@ class MatchLog {
   mutable std::mutex mutex_;
   std::deque<Entry> entries_;
   size_t matches_ = 0;
+  uint64_t no_room_ = 0;
 };
 
 }  // namespace audio_latency::correlator

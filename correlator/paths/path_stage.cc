@@ -104,6 +104,7 @@ class PathStageImplementation final : public PathStage {
 
   std::vector<TableUse> Tables() const override {
     std::vector<TableUse> tables = State()->tables;
+    tables.push_back(log_.Use());
     const std::scoped_lock lock(mutex_);
     tables.push_back({.table = "match_queue",
                       .used = static_cast<double>(queued_),

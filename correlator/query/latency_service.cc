@@ -17,6 +17,7 @@
 
 #include "correlator/query/loss.h"
 #include "correlator/query/matches_to_proto.h"
+#include "correlator/query/query_limits.h"
 #include "correlator/query/snapshots_to_proto.h"
 #include "correlator/query/watchers.h"
 
@@ -28,16 +29,10 @@ using grpc::ServerWriter;
 using grpc::Status;
 using grpc::StatusCode;
 
-constexpr uint32_t kLeastWindowSeconds = 10;
-constexpr uint32_t kMostWindowSeconds = 60;
-constexpr uint32_t kDefaultIntervalMs = 1000;
-constexpr uint32_t kLeastIntervalMs = 100;
-constexpr uint32_t kMostIntervalMs = 60'000;
 constexpr size_t kMostTraces = 100;
 
 Status CheckWindow(uint32_t window_seconds) {
-  if (window_seconds == 0 ||
-      (window_seconds >= kLeastWindowSeconds && window_seconds <= kMostWindowSeconds)) {
+  if (IsWindow(window_seconds)) {
     return Status::OK;
   }
   return {StatusCode::INVALID_ARGUMENT,

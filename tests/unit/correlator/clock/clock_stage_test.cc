@@ -215,5 +215,19 @@ TEST_CASE("Times that no clock error explains are dropped and counted") {
   CHECK(fixture.stage->StatusOf(kNode).out_of_range_events == 4);
 }
 
+TEST_CASE("What waits for a clock is bounded, and the room is told") {
+  Fixture fixture;
+  fixture.stage->BeginInstance(kNode);
+  CHECK(fixture.stage->HeldEvents().used == 0);
+  const std::vector<NodeEvent> events(ClockStage::kMaxHeldEvents - 1, fixture.EventNow());
+  fixture.stage->Take(kNode, events);
+  CHECK(fixture.stage->HeldEvents().used == ClockStage::kMaxHeldEvents - 1);
+  CHECK(fixture.stage->HeldEvents().evictions == 0);
+  fixture.stage->Take(kNode, std::span(events).first(3));
+  CHECK(fixture.stage->HeldEvents().used == fixture.stage->HeldEvents().limit);
+  CHECK(fixture.stage->HeldEvents().evictions == 2);
+  CHECK(fixture.stage->StatusOf(kNode).unsynchronised_events == 2);
+}
+
 }  // namespace
 }  // namespace audio_latency::correlator

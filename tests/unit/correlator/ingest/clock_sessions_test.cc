@@ -101,6 +101,9 @@ TEST_CASE("sessions are bounded, and differ") {
   CHECK(keys.size() == 3);
   CHECK_FALSE(desk.sessions.Open().has_value());
   CHECK(desk.errors == std::map<IngestError, int>{{IngestError::kClockSessionLimit, 1}});
+  CHECK(desk.sessions.Use().used == 3);
+  CHECK(desk.sessions.Use().limit == 3);
+  CHECK(desk.sessions.Use().evictions == 1);
   desk.sessions.Close(*ids.begin());
   CHECK(desk.sessions.Open().has_value());
   CHECK(desk.sessions.size() == 3);
