@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "common/loss/sampling_share.h"
 
 // The shared headers are C.
 #pragma GCC diagnostic push
@@ -22,6 +23,8 @@
 #include "bpf/scratch.h"
 #include "bpf/signature.h"
 #include "bpf/tunnel.h"
+
+static_assert(audio_latency::kSamplingAll == SAMPLING_ALL);
 
 // What stands for the kernel's maps.
 struct capture_surroundings {

@@ -26,7 +26,6 @@
 #pragma GCC diagnostic ignored "-Wold-style-cast"
 #include "bpf/capture_layout.h"
 #pragma GCC diagnostic pop
-#include "bpf/sampling.h"
 #include "common/loss/sampling_share.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
@@ -57,8 +56,6 @@ class SkeletonDeleter {
  public:
   void operator()(capture_bpf* skeleton) const { capture_bpf__destroy(skeleton); }
 };
-
-static_assert(kSamplingAll == SAMPLING_ALL);
 
 uint32_t WindowBytes(const ProbeConfig& config) {
   return static_cast<uint32_t>(config.signature.window_size_bytes);

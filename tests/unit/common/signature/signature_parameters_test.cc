@@ -24,11 +24,13 @@ TEST_CASE("what is out of its range is named") {
   parameters.algorithm = "md5";
   CHECK_THAT(Message(CheckSignatureParameters(parameters)), Contains("\"md5\""));
   for (const int64_t window : {-1, 0, CAPTURE_WINDOW_MIN_BYTES - 1, CAPTURE_WINDOW_MAX_BYTES + 1}) {
-    parameters = {.window_size_bytes = window};
+    parameters = SignatureParameters();
+    parameters.window_size_bytes = window;
     CHECK_THAT(Message(CheckSignatureParameters(parameters)), Contains("window size"));
   }
   for (const int64_t rate : {-32, 0, 16, 100, 131072}) {
-    parameters = {.rate_bytes = rate};
+    parameters = SignatureParameters();
+    parameters.rate_bytes = rate;
     CHECK_THAT(Message(CheckSignatureParameters(parameters)), Contains("power of two"));
   }
 }
