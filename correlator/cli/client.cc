@@ -146,8 +146,9 @@ absl::StatusOr<v1::TraceSignatureResponse> Client::TraceSignature(
   return response;
 }
 
-template <typename Response, typename Open>
-absl::Status Client::Watch(const Open& open, const std::function<bool(const Response&)>& take) {
+template <typename Response, typename OpenReader>
+absl::Status Client::Watch(const OpenReader& open,
+                           const std::function<bool(const Response&)>& take) {
   // Again where the connection ended, by its age above all, and the correlator still answers.
   for (grpc::Status ended;;) {
     // A watch has no deadline: a call that has one tells first whether anybody answers.

@@ -50,8 +50,8 @@ class Client {
   Client(const Connection& connection, std::optional<TlsMaterial> material, std::string token);
 
   // `open` begins the call with the context that it is given, anew after a connection's end.
-  template <typename Response, typename Open>
-  absl::Status Watch(const Open& open, const std::function<bool(const Response&)>& take);
+  template <typename Response, typename OpenReader>
+  absl::Status Watch(const OpenReader& open, const std::function<bool(const Response&)>& take);
   // For a call of at most some seconds, or without end.
   void Prepare(bool has_deadline, grpc::ClientContext* context) const;
   absl::Status Explain(const grpc::Status& status) const;

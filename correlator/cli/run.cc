@@ -126,7 +126,6 @@ class Run {
     if (command_.as_json) {
       return WriteJson(response, JsonForm::kOneLine);
     }
-    constexpr int64_t kNsPerSecond = 1'000'000'000;
     const std::string time = FormatUnixSeconds(surroundings_.realtime.NowNs() / kNsPerSecond);
     const std::string window = command_.window_seconds == 0
                                    ? "since the correlator's start"
