@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "common/time/clock.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 

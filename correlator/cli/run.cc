@@ -18,7 +18,7 @@ namespace {
 
 using Verb = CommandLine::Verb;
 
-constexpr double kNsPerSecond = 1e9;
+constexpr int64_t kNsPerSecond = 1'000'000'000;
 // Cursor to the top left, and all below it away.
 constexpr const char* kClearScreen = "\x1b[H\x1b[J";
 
