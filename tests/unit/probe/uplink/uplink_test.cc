@@ -1,3 +1,4 @@
+#include "common/loss/sampling_share.h"
 #include "probe/uplink/uplink.h"
 
 #include <atomic>
