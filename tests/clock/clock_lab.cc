@@ -33,7 +33,7 @@
 #include "probe/uplink/uplink.h"
 #include "tests/clock/settable_realtime.h"
 #include "tests/clock/skewed_clock.h"
-#include "tests/recording_logger.h"
+#include "tests/support/recording_logger.h"
 #include "tests/unit/probe/uplink/test_events.h"
 
 namespace audio_latency::testing {

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "tests/bench/probe/media_load.h"
-#include "tests/eventually.h"
 #include "tests/lab/cluster.h"
 #include "tests/lab/demo/deployment.h"
 #include "tests/lab/demo/ledger.h"
