@@ -177,7 +177,7 @@ TEST_CASE(
           {.common_name = "correlator", .alternative_names = "IP:127.0.0.1", .has_weak_key = true}),
       correlator.authority.certificate_pem());
   REQUIRE(Eventually([&] { return correlator.server->statistics().tls->reload_failures > 0; }));
-  CHECK_THAT(correlator.log.text(),
+  CHECK_THAT(correlator.log.Text(),
              Contains("key too small") && Contains("the earlier ones stay in use"));
   CHECK(correlator.server->statistics().tls->reloads == 0);
   CHECK(correlator.Ask(correlator.Credentials(&own)).ok());
