@@ -42,13 +42,20 @@ class RecordingLogger final : public Logger {
     return count;
   }
   bool Has(std::string_view event_type) const { return Count(event_type) > 0; }
-  // "event_type: message {fields}", of all lines that begin so, each ended by a line feed.
+  // "event_type: message", of all lines that begin so, each ended by a line feed.
   std::string Text(std::string_view begin = "") const {
     std::string text;
     for (const Line& line : lines()) {
-      const std::string shown =
-          line.event_type + ": " + line.message + " " + line.fields.dump() + "\n";
+      const std::string shown = line.event_type + ": " + line.message + "\n";
       text += shown.starts_with(begin) ? shown : "";
+    }
+    return text;
+  }
+  // "event_type: message {fields}" of all lines, each ended by a line feed.
+  std::string Everything() const {
+    std::string text;
+    for (const Line& line : lines()) {
+      text += line.event_type + ": " + line.message + " " + line.fields.dump() + "\n";
     }
     return text;
   }

@@ -75,7 +75,7 @@ TEST_CASE("bad certificates are refused by name, counted and logged; a good prob
     CHECK(correlator.Refused(cause) == 1);
     CHECK(correlator.Ask(correlator.Credentials(own)).error_code() == StatusCode::UNAUTHENTICATED);
     CHECK(correlator.Refused(cause) == 2);
-    CHECK_THAT(correlator.log.Text(), Contains("call_refused") && Contains(word));
+    CHECK_THAT(correlator.log.Everything(), Contains("call_refused") && Contains(word));
     CHECK(probe.SendBatch());
   };
   const IssuedCertificate wrong_authority = stranger.IssueFor("node-b");
@@ -118,8 +118,8 @@ TEST_CASE("a probe reports only as the node that its certificate names") {
   CHECK_THAT(other_case.error_message(),
              Contains("Node-A") && Contains("names node-a, whose case"));
   CHECK(correlator.IngestErrors("wrong_node") == 6);
-  CHECK(
-      Eventually([&] { return correlator.log.Text().find("probe_refused") != std::string::npos; }));
+  CHECK(Eventually(
+      [&] { return correlator.log.Everything().find("probe_refused") != std::string::npos; }));
   const IssuedCertificate nameless = correlator.authority.Issue({.common_name = "node-a"});
   CHECK_THAT(correlator.Hello(correlator.Credentials(&nameless), "node-a").error_message(),
              Contains("names no node"));
@@ -146,7 +146,7 @@ TEST_CASE("certificates rotate under a running stream, and damaged files change 
   correlator.WriteServerFiles({.certificate_pem = next_server.certificate_pem, .key_pem = "torn"},
                               next.certificate_pem());
   REQUIRE(Eventually([&] { return correlator.server->statistics().tls->reload_failures > 0; }));
-  CHECK_THAT(correlator.log.Text(),
+  CHECK_THAT(correlator.log.Everything(),
              Contains("files_not_reloaded") && Contains("the earlier ones stay in use"));
   CHECK(probe.SendBatch());
   CHECK(correlator.Hello(correlator.Credentials(&old_a), "node-b").error_code() ==
@@ -177,7 +177,7 @@ TEST_CASE(
           {.common_name = "correlator", .alternative_names = "IP:127.0.0.1", .has_weak_key = true}),
       correlator.authority.certificate_pem());
   REQUIRE(Eventually([&] { return correlator.server->statistics().tls->reload_failures > 0; }));
-  CHECK_THAT(correlator.log.Text(),
+  CHECK_THAT(correlator.log.Everything(),
              Contains("key too small") && Contains("the earlier ones stay in use"));
   CHECK(correlator.server->statistics().tls->reloads == 0);
   CHECK(correlator.Ask(correlator.Credentials(&own)).ok());
@@ -270,11 +270,11 @@ TEST_CASE("questions need a token where there are tokens, and tokens rotate") {
     CHECK(correlator.Ask(credentials, wrong).error_code() == StatusCode::UNAUTHENTICATED);
   }
   CHECK(correlator.Refused("wrong_token") == 5);
-  CHECK(correlator.log.Text().find(first.substr(1)) == std::string::npos);
+  CHECK(correlator.log.Everything().find(first.substr(1)) == std::string::npos);
 
   correlator.WriteTokens("short\n");
   REQUIRE(Eventually(
-      [&] { return correlator.log.Text().find("files_not_reloaded") != std::string::npos; }));
+      [&] { return correlator.log.Everything().find("files_not_reloaded") != std::string::npos; }));
   CHECK(correlator.Ask(credentials, "Bearer " + first).ok());
   correlator.WriteTokens(second + "\n");
   CHECK(Eventually([&] { return !correlator.Ask(credentials, "Bearer " + first).ok(); }));
@@ -330,8 +330,9 @@ TEST_CASE("1,000 idle connections take no room from a good probe and are closed 
     const IdleConnections idle(correlator, 1000);
     CHECK(Eventually([&] { return correlator.Refused("address_connection_limit") >= 700; }));
     CHECK(correlator.server->statistics().open_connections <= 257);
-    CHECK_THAT(correlator.log.Text(), Contains("connection_refused") && Contains("127.0.0.2") &&
-                                          Contains("MAX_CONNECTIONS_PER_ADDRESS"));
+    CHECK_THAT(correlator.log.Everything(), Contains("connection_refused") &&
+                                                Contains("127.0.0.2") &&
+                                                Contains("MAX_CONNECTIONS_PER_ADDRESS"));
     CHECK(probe.SendBatch());
     // One that comes now has room too.
     const IssuedCertificate other = correlator.authority.IssueFor("node-b");
@@ -354,7 +355,7 @@ TEST_CASE("the limit of all connections holds, and room comes back") {
   {
     const IdleConnections idle(correlator, 100);
     CHECK(Eventually([&] { return correlator.Refused("connection_limit") == 93; }));
-    CHECK_THAT(correlator.log.Text(), Contains("raise MAX_CONNECTIONS if"));
+    CHECK_THAT(correlator.log.Everything(), Contains("raise MAX_CONNECTIONS if"));
     CHECK(probe.SendBatch());
   }
   CHECK(Eventually([&] { return correlator.Ask(correlator.Credentials(&good)).ok(); }));

@@ -51,7 +51,7 @@ class SecuredProbe {
   }
   bool IsConnected() const { return uplink_->statistics().connected; }
   bool Says(const std::string& text) const {
-    return Eventually([&] { return log_.Text().find(text) != std::string::npos; });
+    return Eventually([&] { return log_.Everything().find(text) != std::string::npos; });
   }
 
  private:
@@ -73,7 +73,7 @@ TEST_CASE("a probe connects with its certificate") {
   const SecuredProbe probe(correlator, "node-a", correlator.authority.IssueFor("node-a"));
   CHECK(Eventually([&] { return probe.IsConnected(); }));
   CHECK(Eventually([&] {
-    return correlator.log.Text().find("probe_connected: The probe of node node-a") !=
+    return correlator.log.Everything().find("probe_connected: The probe of node node-a") !=
            std::string::npos;
   }));
 }
@@ -129,7 +129,7 @@ TEST_CASE("two probes of one node: the elder is told by name who took over") {
   CHECK(elder.Says("node_name_taken"));
   CHECK(elder.Says("instance younger, reports node node-a"));
   CHECK(Eventually([&] {
-    return correlator.log.Text().find("probe_superseded: A probe of node node-a") !=
+    return correlator.log.Everything().find("probe_superseded: A probe of node node-a") !=
            std::string::npos;
   }));
   CHECK(younger.IsConnected());
