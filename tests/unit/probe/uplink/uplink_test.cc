@@ -1,4 +1,3 @@
-#include "common/loss/sampling_share.h"
 #include "probe/uplink/uplink.h"
 
 #include <atomic>
@@ -8,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/loss/sampling_share.h"
 #include "probe/uplink/batcher.h"
 #include "tests/support/eventually.h"
 #include "tests/support/recording_logger.h"
