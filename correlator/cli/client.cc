@@ -149,7 +149,8 @@ absl::StatusOr<v1::TraceSignatureResponse> Client::TraceSignature(
 template <typename Response, typename OpenReader>
 absl::Status Client::Watch(const OpenReader& open,
                            const std::function<bool(const Response&)>& take) {
-  // Again where the connection ended, by its age above all, and the correlator still answers.
+  // Again where the connection ended, by its age above all, as long as the correlator goes on: one
+  // that is shutting down may still answer for a while.
   for (grpc::Status ended;;) {
     // A watch has no deadline: a call that has one tells first whether anybody answers.
     if (const absl::Status there = ListNodes().status(); !there.ok()) {
@@ -158,10 +159,21 @@ absl::Status Client::Watch(const OpenReader& open,
     grpc::ClientContext context;
     Prepare(/*has_deadline=*/false, &context);
     const std::unique_ptr<grpc::ClientReader<Response>> reader = open(&context);
-    ended = ReadAll(&context, reader.get(), take);
-    if (ended.error_code() != grpc::StatusCode::UNAVAILABLE) {
+    bool is_heard = false;
+    const grpc::Status now =
+        ReadAll<Response>(&context, reader.get(), [&](const Response& response) {
+          is_heard = true;
+          return take(response);
+        });
+    const bool is_gone = now.error_code() == grpc::StatusCode::UNAVAILABLE ||
+                         now.error_code() == grpc::StatusCode::CANCELLED;
+    if (is_gone && !is_heard && !ended.ok()) {
       return Explain(ended);
     }
+    if (now.error_code() != grpc::StatusCode::UNAVAILABLE) {
+      return Explain(now);
+    }
+    ended = now;
   }
 }
 
@@ -206,6 +218,7 @@ absl::Status Client::Explain(const grpc::Status& status) const {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
     case grpc::StatusCode::DEADLINE_EXCEEDED:
+    case grpc::StatusCode::CANCELLED:  // by a correlator that is shutting down
       return ExplainNoAnswer(message);
     case grpc::StatusCode::UNAUTHENTICATED:
       return absl::UnauthenticatedError(

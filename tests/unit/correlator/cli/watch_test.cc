@@ -120,6 +120,7 @@ TEST_CASE("a watch ends with the server, and says so") {
   watching.join();
   CHECK(is_shown);
   CHECK(run.exit_code == kExitServerError);
+  CAPTURE(run.errors);
   CHECK(Count(run.errors, "the correlator is shutting down") == 1);
 }
 
