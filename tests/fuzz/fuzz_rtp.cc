@@ -21,7 +21,7 @@ using testing::Bytes;
 using testing::FrameOptions;
 using testing::RtpOptions;
 
-constexpr size_t kLeastAudioBytes = 16;
+constexpr size_t kLeastAudioBytes = 8;
 constexpr uint8_t kFirstDynamicPayloadType = 96;
 constexpr size_t kMostPayloadBytes = 1000;
 // More of it finds nothing more, and takes its time.
