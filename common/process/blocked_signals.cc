@@ -14,8 +14,14 @@ namespace {
 
 absl::Status SystemError(const char* call, int error) {
   return absl::InternalError(
-      fmt::format("{} failed while installing the handling of SIGTERM and SIGINT: {}", call,
+      fmt::format("{} failed while installing the handling of signals that end: {}", call,
                   std::strerror(error)));
+}
+
+// As nohup(1) leaves it to the programs that it starts.
+bool IsIgnored(int signal) {
+  struct sigaction action = {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 }  // namespace
@@ -25,6 +31,9 @@ absl::StatusOr<std::unique_ptr<BlockedSignals>> BlockedSignals::Block() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  if (!IsIgnored(SIGHUP)) {
+    sigaddset(&signals, SIGHUP);
+  }
   sigset_t mask_before;
   if (const int error = pthread_sigmask(SIG_BLOCK, &signals, &mask_before); error != 0) {
     return SystemError("pthread_sigmask", error);

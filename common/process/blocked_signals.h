@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT as something to read instead of something that ends the process.
+// SIGTERM, SIGINT and SIGHUP as something to read instead of something that ends the process.
 
 #ifndef COMMON_PROCESS_BLOCKED_SIGNALS_H_
 #define COMMON_PROCESS_BLOCKED_SIGNALS_H_
@@ -10,9 +10,9 @@
 
 namespace audio_latency {
 
-// Blocks both signals for the calling thread, and for those that it starts later: make it before
-// any starts. Destroyed, it throws away what has come and puts the mask back. Not thread-safe, but
-// for descriptor() and Take().
+// Blocks them (SIGHUP only where it is not ignored) for the calling thread, and for those that it
+// starts later: make it before any starts. Destroyed, it throws away what has come and puts the
+// mask back. Not thread-safe, but for descriptor() and Take().
 class BlockedSignals {
  public:
   static absl::StatusOr<std::unique_ptr<BlockedSignals>> Block();

@@ -1,4 +1,4 @@
-// Orderly end on SIGTERM and SIGINT.
+// Orderly end on SIGTERM, SIGINT and SIGHUP (a terminal that is closed).
 
 #ifndef COMMON_PROCESS_SHUTDOWN_H_
 #define COMMON_PROCESS_SHUTDOWN_H_
@@ -10,7 +10,7 @@
 
 namespace audio_latency {
 
-// Blocks SIGTERM and SIGINT for the process (make it before any thread starts) and waits for them.
+// Blocks these signals for the process (make it before any thread starts) and waits for them.
 // SIGPIPE is ignored. A second signal while the program winds down ends it at once. Let it outlive
 // everything that takes time to end.
 class Shutdown {

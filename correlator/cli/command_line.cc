@@ -228,7 +228,12 @@ class Parser {
     }
     if (is_unknown || no_command) {
       const std::vector<std::string> known = Known();
+      // NAME=FILE of a replay may look like a command; only what begins with a dash is none.
+      const bool names_files = app_.got_subcommand("replay");
       for (const char* argument : arguments) {
+        if (names_files && *argument != '-') {
+          continue;
+        }
         const std::string text(
             std::string_view(argument).substr(0, std::string_view(argument).find('=')));
         if (std::find(known.begin(), known.end(), text) != known.end()) {

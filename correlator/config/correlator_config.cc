@@ -171,6 +171,13 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
   }
   ASSIGN_OR_RETURN(config.log_level, ParseLogLevel(log_level));
   RETURN_IF_ERROR(CheckTlsOptions(config.tls, "GRPC_ADDRESS", config.grpc_address));
+  if (numbers.match_hold_ms > numbers.match_window_ms) {
+    return absl::InvalidArgumentError(
+        fmt::format("MATCH_HOLD_MS is {} and MATCH_WINDOW_MS only {}: what decisions wait for "
+                    "would be too late; "
+                    "give a hold of at most the window",
+                    numbers.match_hold_ms, numbers.match_window_ms));
+  }
   config.one_certificate_for_all_probes = probe_identity == "shared";
   Take(numbers, cores, &config);
   config.warnings = parser.warnings();

@@ -23,8 +23,8 @@ int ExitCodeOf(Body body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-TEST_CASE("SIGTERM and SIGINT end the wait") {
-  for (const int signal : {SIGTERM, SIGINT}) {
+TEST_CASE("SIGTERM, SIGINT and SIGHUP end the wait") {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     CHECK(ExitCodeOf([signal] {
             const auto shutdown = Shutdown::Install();
             kill(getpid(), signal);
@@ -32,6 +32,19 @@ TEST_CASE("SIGTERM and SIGINT end the wait") {
             return 7;
           }) == 7);
   }
+}
+
+TEST_CASE("a SIGHUP that is ignored, as nohup does, stays so") {
+  CHECK(ExitCodeOf([] {
+          std::signal(SIGHUP, SIG_IGN);
+          const auto shutdown = Shutdown::Install();
+          kill(getpid(), SIGHUP);
+          kill(getpid(), SIGTERM);
+          (*shutdown)->Wait();
+          // A second signal would have ended the program with another status.
+          sleep(1);
+          return 7;
+        }) == 7);
 }
 
 TEST_CASE("a signal that came before there was anybody to wait for it is not lost") {

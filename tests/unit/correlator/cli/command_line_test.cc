@@ -198,6 +198,7 @@ TEST_CASE("what is not understood is told, with the nearest that is") {
   CHECK(Mentions(Error({"trace", "1", "--follow"}), "leave out"));
   CHECK(Mentions(Error({"trace", "--count", "3"}), "--count needs --follow"));
   CHECK(Mentions(Error({"replay", "a.pcap", "--macth-window=1"}), "did you mean --match-window?"));
+  CHECK(Mentions(Error({"replay", "node-a=a.pcap", "--through", "x"}), "--through"));
 }
 
 TEST_CASE("help and version are texts to show") {

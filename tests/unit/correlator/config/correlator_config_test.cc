@@ -117,6 +117,10 @@ TEST_CASE("Bad values are refused by name") {
     REQUIRE_FALSE(config.ok());
     CHECK_THAT(Message(config.status()), Contains(name));
   }
+  const auto hold = ParseCorrelatorConfig(
+      {}, {{"TLS", "off"}, {"MATCH_WINDOW_MS", "1000"}, {"MATCH_HOLD_MS", "1001"}}, 1);
+  REQUIRE_FALSE(hold.ok());
+  CHECK_THAT(Message(hold.status()), Contains("MATCH_HOLD_MS is 1001"));
   const char* const arguments[] = {"--match-windw-ms", "5000"};
   const auto config = ParseCorrelatorConfig(arguments, {}, 1);
   REQUIRE_FALSE(config.ok());
