@@ -17,19 +17,21 @@
 namespace audio_latency {
 namespace {
 
+// Empty where nobody answered: Catch's assertions are not for the threads that call it.
 std::string Exchange(uint16_t port, const std::string& request) {
   const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in server = {};
   server.sin_family = AF_INET;
   server.sin_port = htons(port);
   server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(connect(client, reinterpret_cast<const sockaddr*>(&server), sizeof(server)) == 0);
-  REQUIRE(send(client, request.data(), request.size(), MSG_NOSIGNAL) ==
-          static_cast<ssize_t>(request.size()));
   std::string answer;
-  std::array<char, 4096> buffer = {};
-  for (ssize_t got = 0; (got = recv(client, buffer.data(), buffer.size(), 0)) > 0;) {
-    answer.append(buffer.data(), static_cast<size_t>(got));
+  if (connect(client, reinterpret_cast<const sockaddr*>(&server), sizeof(server)) == 0 &&
+      send(client, request.data(), request.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(request.size())) {
+    std::array<char, 4096> buffer = {};
+    for (ssize_t got = 0; (got = recv(client, buffer.data(), buffer.size(), 0)) > 0;) {
+      answer.append(buffer.data(), static_cast<size_t>(got));
+    }
   }
   close(client);
   return answer;
