@@ -236,17 +236,17 @@ TEST_CASE("what comes after bulk is not joined to what was before it") {
       time_ns += static_cast<uint64_t>(spacing_ms) * kMillisecondNs;
     }
   };
-  for (size_t round = 0; round < 8; ++round) {
+  for (size_t round = 0; round < 4; ++round) {
     send(std::span(Audio()).subspan(round * 20'000, 20'000), 200, 20);
     send(testing::RandomBytes(1200 * 1500, static_cast<uint32_t>(round)), 1200, 2);
   }
-  CHECK(receiver.Count(CAPTURE_COUNTER_NOT_AUDIO) > 4000);
+  CHECK(receiver.Count(CAPTURE_COUNTER_NOT_AUDIO) > 2000);
   Windows all;
   for (const auto& [offset, signature] : testing::ReferenceSignatures(sent, config)) {
     all.insert(signature);
   }
   const Windows found = receiver.ContentOf();
-  CHECK(found.size() > 2000);
+  CHECK(found.size() > 1000);
   CHECK(std::includes(all.begin(), all.end(), found.begin(), found.end()));
 }
 
