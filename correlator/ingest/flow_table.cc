@@ -129,9 +129,9 @@ absl::Status FlowTable::Define(const v1::FlowDefinition& definition, int64_t uni
   }
   if (known == flows_.end()) {
     if (flows_.size() >= max_flows_) {
-      return absl::ResourceExhaustedError(
-          fmt::format("flow {}: {} flows are defined, which is the limit; raise MAX_FLOWS",
-                      definition.flow_id(), flows_.size()));
+      return absl::ResourceExhaustedError(fmt::format(
+          "flow {}: {} flows are defined, which is the limit; raise MAX_FLOWS_PER_PROBE",
+          definition.flow_id(), flows_.size()));
     }
     known = flows_.try_emplace(definition.flow_id()).first;
   }

@@ -63,6 +63,7 @@ void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t monotonic_n
     const IngestError error = absl::IsResourceExhausted(status) ? IngestError::kFlowLimitDefinition
                                                                 : IngestError::kInvalidDefinition;
     node->has_refused_definition = true;
+    node->is_over_flow_limit |= error == IngestError::kFlowLimitDefinition;
     CountError(error);
     if (++refused < kMaxRefusedDefinitions) {
       return true;
@@ -83,7 +84,7 @@ void NodeTable::TakeDefinitions(const v1::EventBatch& batch, int64_t monotonic_n
   }
 }
 
-bool NodeTable::AskForDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node) {
+bool NodeTable::NeedsDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node) {
   const auto& flow_ids = batch.columns().flow_ids();
   if (node->has_refused_definition || node->end_stream == nullptr ||
       static_cast<uint64_t>(flow_ids.size()) > wire::kMaxEventsPerBatch ||
@@ -143,7 +144,7 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns
     if (flow == nullptr) {
       // Whether it is RTP decides how the columns are read, so that none of the batch can be.
       CountError(IngestError::kUnknownFlowBatch);
-      node->Drop(kCauseUnknownFlow, claimed);
+      node->Drop(node->is_over_flow_limit ? kCauseCorrelatorFlowLimit : kCauseUnknownFlow, claimed);
       return;
     }
     flow->last_used_ns = monotonic_ns;
@@ -212,7 +213,7 @@ std::optional<uint64_t> NodeTable::TakeBatch(const Attachment& attachment,
     CountError(IngestError::kBatchNumberJump);
     return node.acknowledged;
   }
-  if (AskForDefinitions(batch, now_ns, &node)) {
+  if (NeedsDefinitions(batch, now_ns, &node)) {
     CountError(IngestError::kUnknownFlowBatch);
     const EndStream end_stream = std::exchange(node.end_stream, nullptr);
     const uint64_t acknowledged = node.acknowledged;

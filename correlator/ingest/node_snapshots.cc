@@ -40,8 +40,7 @@ void NodeTable::CountError(IngestError error, uint64_t count) {
   errors_[static_cast<size_t>(error)].fetch_add(count, std::memory_order_relaxed);
 }
 
-NodeSnapshot NodeTable::Snapshot(const Node& node_const) const {
-  const Node& node = node_const;
+NodeSnapshot NodeTable::Snapshot(const Node& node) const {
   const ClockStatus clock = sink_.StatusOf(node.id);
   NodeSnapshot snapshot;
   snapshot.node = node.name;

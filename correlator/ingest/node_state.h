@@ -51,6 +51,8 @@ struct NodeTable::Node {
   std::optional<int64_t> redefinition_asked_ns;
   // A definition of this stream was refused; the same would be if it came again.
   bool has_refused_definition = false;
+  // One of them was refused because the probe or all of them had their most.
+  bool is_over_flow_limit = false;
   FlowTable flows;
   RateBudget event_budget;
   std::optional<int64_t> last_datagram_ns;  // monotonic

@@ -145,6 +145,7 @@ absl::StatusOr<NodeTable::Attachment> NodeTable::Attach(const v1::Hello& hello,
     node.last_seen_ns = realtime_clock_.NowNs();
     node.last_active_ns = now_ns;
     node.has_refused_definition = false;
+    node.is_over_flow_limit = false;
     node.end_stream = std::move(end_stream);
     node.tell = std::move(tell);
     node.stream = next_stream_++;

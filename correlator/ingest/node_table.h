@@ -6,7 +6,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -167,9 +166,9 @@ class NodeTable final : public NodeReader {
   std::vector<std::shared_ptr<Node>> AllNodes() const;
   void Sweep(int64_t monotonic_ns);
   void TakeDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node);
-  // Ends the stream for the probe to define its flows anew, if the batch names one that is not
-  // defined and this may help. The batch is left for the probe to send again.
-  bool AskForDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node);
+  // Whether the stream is to end, for the probe to define its flows anew and send the batch again:
+  // the batch names one that is not defined, and this may help. Notes the time.
+  bool NeedsDefinitions(const v1::EventBatch& batch, int64_t monotonic_ns, Node* node);
   void TakeDrops(const v1::EventBatch& batch, Node* node);
   void TakePending(uint64_t pending_events, Node* node);
   void TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns, Node* node);

@@ -271,6 +271,18 @@ TEST_CASE("A step of Unix time ends no flow") {
   CHECK(fixture.flows->flow_count() == 1);
 }
 
+TEST_CASE("What a probe tells of flows beyond its own limit is lost by that cause") {
+  Fixture fixture({.max_flows = 1});
+  const auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7, 8});
+  AddEvents({11, 12}, 8, &batch);
+  fixture.table.TakeBatch(probe, batch);
+  CHECK(fixture.sink.events().empty());
+  CHECK(fixture.Error("flow_limit") == 1);
+  CHECK(fixture.Drop("correlator_flow_limit") == 2);
+  CHECK(fixture.Drop("unknown_flow") == 0);
+}
+
 TEST_CASE("Flows beyond the limit lose their events, which are counted, and the others go on") {
   Fixture fixture({}, /*max_flows=*/1);
   const auto probe = fixture.Attach("node-a", "1");
