@@ -25,6 +25,11 @@ namespace {
 
 constexpr char kDefaultPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+// Of the caller's environment: how sanitizers that the program is built with are to report, which
+// tests/sanitizers/run_test.sh sets.
+constexpr const char* kHandedOn[] = {"ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS",
+                                     "UBSAN_OPTIONS"};
+
 // Everything that the child needs, made before the fork: between fork and exec a program with
 // threads may only make system calls.
 struct Preparation {
@@ -118,6 +123,11 @@ absl::StatusOr<Preparation> Prepare(const ProcessOptions& options) {
   }
   preparation.arguments.push_back(nullptr);
   preparation.environment_texts = {fmt::format("PATH={}", kDefaultPath), "HOME=/tmp", "TERM=dumb"};
+  for (const char* const name : kHandedOn) {
+    if (const char* const value = std::getenv(name); value != nullptr) {
+      preparation.environment_texts.push_back(fmt::format("{}={}", name, value));
+    }
+  }
   for (const auto& [name, value] : options.environment) {
     preparation.environment_texts.push_back(fmt::format("{}={}", name, value));
   }

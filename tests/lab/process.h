@@ -23,7 +23,7 @@ class NetworkNamespace;
 struct ProcessOptions {
   // The program first, looked up in PATH.
   std::vector<std::string> arguments;
-  // All that the program finds in its environment beside PATH, HOME and TERM.
+  // All that the program finds in its environment beside PATH, HOME, TERM and sanitizers' options.
   std::map<std::string, std::string> environment;
   // Null: the caller's. With one, the program also has a /sys of its own that shows this network's
   // interfaces, and a bpf file system of its own.
