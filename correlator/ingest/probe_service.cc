@@ -269,7 +269,10 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   void LogEnd() {
     const nlohmann::json fields = {{"node", node_}, {"instance", instance_}, {"peer", peer_}};
     if (node_.empty()) {
-      service_.Log(LogLevel::kWarn, "probe_refused",
+      // That its node is reported by a newer probe was told when that came; the elder asks again
+      // every few seconds.
+      service_.Log(absl::IsAlreadyExists(end_) ? LogLevel::kDebug : LogLevel::kWarn,
+                   "probe_refused",
                    fmt::format("A probe was refused: {}",
                                end_.ok() ? "it went before it said Hello" : Message(end_)),
                    fields);

@@ -116,8 +116,16 @@ class StreamUplink final : public Uplink {
         return;
       }
       OnDisconnected(status);
-      Sleep(IsRefusal(status.error_code()) ? options_.retry_after_refusal : backoff_.Next());
+      Sleep(WaitAfter(status.error_code()));
     }
+  }
+
+  std::chrono::milliseconds WaitAfter(grpc::StatusCode code) {
+    if (!IsRefusal(code)) {
+      return backoff_.Next();
+    }
+    return code == grpc::StatusCode::ALREADY_EXISTS ? options_.retry_after_name_taken
+                                                    : options_.retry_after_refusal;
   }
 
   grpc::Status RunSession(grpc::Channel* channel, v1::ProbeService::Stub* stub) {
@@ -197,6 +205,7 @@ class StreamUplink final : public Uplink {
       ++statistics_.connections;
     }
     backoff_.Reset();
+    name_taken_logged_.reset();
     connected_at_ = SteadyClock::now();
     logger_->Log(std::exchange(is_renewal_, false) ? LogLevel::kDebug : LogLevel::kInfo,
                  "correlator_connected",
@@ -212,13 +221,7 @@ class StreamUplink final : public Uplink {
       ++statistics_.failed_attempts;
     }
     if (IsRefusal(status.error_code())) {
-      const bool is_taken = status.error_code() == grpc::StatusCode::ALREADY_EXISTS;
-      logger_->Error(
-          is_taken ? "node_name_taken" : "correlator_refused",
-          fmt::format("The correlator at {} refuses this probe: {}; trying again in {} s",
-                      options_.correlator_address, status.error_message(),
-                      options_.retry_after_refusal.count() / 1000),
-          {{"correlator", options_.correlator_address}, {"node", options_.hello.node()}});
+      OnRefused(status);
       return;
     }
     const SteadyClock::time_point now = SteadyClock::now();
@@ -230,12 +233,9 @@ class StreamUplink final : public Uplink {
                    {{"correlator", options_.correlator_address}});
       return;
     }
-    const bool said_lately =
-        last_logged_.has_value() && now - *last_logged_ < options_.log_interval;
-    if (said_lately) {
+    if (!IsDue(&unreachable_logged_)) {
       return;
     }
-    last_logged_ = now;
     logger_->Warn(
         "correlator_unreachable",
         fmt::format("{} the correlator at {} ({}); trying again until it is there, audio traffic "
@@ -245,6 +245,29 @@ class StreamUplink final : public Uplink {
         {{"correlator", options_.correlator_address}});
   }
 
+  void OnRefused(const grpc::Status& status) {
+    const bool is_taken = status.error_code() == grpc::StatusCode::ALREADY_EXISTS;
+    if (is_taken && !IsDue(&name_taken_logged_)) {
+      return;
+    }
+    logger_->Error(
+        is_taken ? "node_name_taken" : "correlator_refused",
+        fmt::format("The correlator at {} refuses this probe: {}; trying again every {} s",
+                    options_.correlator_address, status.error_message(),
+                    WaitAfter(status.error_code()).count() / 1000),
+        {{"correlator", options_.correlator_address}, {"node", options_.hello.node()}});
+  }
+
+  // Whether the line whose last time that is may be written again; if so, it counts as written.
+  bool IsDue(std::optional<SteadyClock::time_point>* logged) const {
+    const SteadyClock::time_point now = SteadyClock::now();
+    if (logged->has_value() && now - **logged < options_.log_interval) {
+      return false;
+    }
+    *logged = now;
+    return true;
+  }
+
   const UplinkOptions options_;
   BatchQueue* const queue_;
   ClockExchange* const clock_exchange_;
@@ -252,7 +275,8 @@ class StreamUplink final : public Uplink {
   const Clock& monotonic_;
   Logger* const logger_;
   Backoff backoff_;
-  std::optional<SteadyClock::time_point> last_logged_;
+  std::optional<SteadyClock::time_point> unreachable_logged_;
+  std::optional<SteadyClock::time_point> name_taken_logged_;
   SteadyClock::time_point connected_at_;
   // The stream before had lasted; there is no need to tell of another.
   bool is_renewal_ = false;

@@ -34,6 +34,9 @@ struct UplinkOptions {
   // certificate (when ours does, there is no wait) first. For room, tries go on as after a lost
   // connection.
   std::chrono::milliseconds retry_after_refusal{30'000};
+  // After another probe reports our node: the one that is to go may be that one, and what happens
+  // until we are let in again is seen by nobody.
+  std::chrono::milliseconds retry_after_name_taken{5'000};
   // To connect, and to be welcomed.
   std::chrono::milliseconds patience{5'000};
   // Called with what the correlator wants to be kept (bpf/sampling.h), by a thread of the uplink.
@@ -41,7 +44,8 @@ struct UplinkOptions {
   // A stream that has lasted so long may end, as the correlator's do once an hour (connections are
   // bounded in age, so that they find other addresses): nothing is said unless the next try fails.
   std::chrono::milliseconds lasting{60'000};
-  // Between two lines that say that the correlator is out of reach.
+  // Between two lines that say that the correlator is out of reach, or that our node's name is
+  // still taken.
   std::chrono::milliseconds log_interval{30'000};
 };
 

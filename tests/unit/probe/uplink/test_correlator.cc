@@ -75,7 +75,7 @@ grpc::Status TestCorrelator::Stream(grpc::ServerContext* context, ServerStream* 
     changed_.notify_all();
   }
   if (!behaviour_.refusal.empty()) {
-    return {grpc::StatusCode::FAILED_PRECONDITION, behaviour_.refusal};
+    return {behaviour_.refusal_code, behaviour_.refusal};
   }
   while (behaviour_.is_mute && !context->IsCancelled()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -33,6 +33,7 @@ class TestCorrelator final : public v1::ProbeService::Service {
     uint32_t sampling_threshold = 0;
     // Answers Hello by ending the stream with this.
     std::string refusal;
+    grpc::StatusCode refusal_code = grpc::StatusCode::FAILED_PRECONDITION;
     // Never answers Hello.
     bool is_mute = false;
   };

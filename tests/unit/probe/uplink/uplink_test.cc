@@ -44,7 +44,8 @@ class Bench {
     options.hello.set_instance("instance-1");
     options.first_retry = std::chrono::milliseconds(10);
     options.longest_retry = std::chrono::milliseconds(100);
-    options.retry_after_refusal = std::chrono::milliseconds(100);
+    options.retry_after_refusal = retry_after_refusal;
+    options.retry_after_name_taken = std::chrono::milliseconds(100);
     options.patience = std::chrono::milliseconds(1'000);
     options.on_sampling = [this](uint32_t threshold) { sampling_threshold = threshold; };
     return Uplink::Start(options, &queue, &clock_exchange, datagrams.get(), monotonic, &logger);
@@ -70,6 +71,7 @@ class Bench {
       DatagramExchange::Create({.realtime = realtime, .monotonic = monotonic, .logger = &logger});
   Batcher batcher;
   std::atomic<uint32_t> sampling_threshold = 0;
+  std::chrono::milliseconds retry_after_refusal{100};
 };
 
 TEST_CASE("credit is kept to, and what is to be kept is handed on") {
@@ -206,6 +208,21 @@ TEST_CASE("a refusal is an error with the correlator's reason, and tried again")
   CHECK_THAT(bench.logger.lines().back().message, Catch::Contains("64 here and 256 elsewhere"));
   CHECK(bench.logger.Count("correlator_unreachable") == 0);
   CHECK_FALSE(uplink->statistics().connected);
+}
+
+TEST_CASE("a probe whose node another one reports asks again soon, and says so once") {
+  TestCorrelator::Behaviour behaviour;
+  behaviour.refusal = "node node-a is reported by a newer probe";
+  behaviour.refusal_code = grpc::StatusCode::ALREADY_EXISTS;
+  TestCorrelator correlator(behaviour);
+  Bench bench;
+  // Longer than the test waits.
+  bench.retry_after_refusal = std::chrono::hours(1);
+  const auto uplink = bench.Start(correlator.address());
+  REQUIRE(correlator.WaitFor([](const Seen& seen) { return seen.streams >= 5; }));
+  CHECK(bench.logger.Count("node_name_taken") == 1);
+  CHECK_THAT(bench.logger.lines().back().message, Catch::Contains("reported by a newer probe"));
+  CHECK(bench.logger.Count("correlator_refused") == 0);
 }
 
 TEST_CASE("a correlator that never answers is left, and the end does not wait for it") {
