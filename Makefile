@@ -91,7 +91,6 @@ tidy: configure ## Looks for mistakes with clang-tidy
 	@$(SOURCES) | grep '\.cc$$' | sort -u | \
 	  xargs -r -P $(JOBS) -n 4 clang-tidy-14 --quiet -p $(BUILD)
 
-lint: setup ## Checks the formatting of all files and, where buf is installed, the protocol
+lint: setup ## Checks the formatting of all files, and the protocol (buf)
 	@$(SOURCES) | xargs -r clang-format-14 --dry-run -Werror
-	@if command -v buf >/dev/null; then cd proto && buf lint; \
-	else echo "lint: buf is not installed; the .proto files were not looked at"; fi
+	@tools=$$(.ci/tools) && cd proto && "$$tools/bin/buf" lint
