@@ -25,6 +25,7 @@
 #include "common/logging/logger.h"
 #include "common/logging/startup.h"
 #include "common/metrics/metrics_text.h"
+#include "common/metrics/process_metrics.h"
 #include "common/process/file_limit.h"
 #include "common/process/shutdown.h"
 #include "common/status/status_macros.h"
@@ -118,7 +119,8 @@ std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics, const GrpcServer* grpc
           {.path = "/readyz", .handler = ok},
           {.path = "/metrics", .handler = [metrics, grpc] {
              return HttpResponse{.content_type = std::string(kMetricsContentType),
-                                 .body = metrics->Text() + ServerMetricsText(grpc->statistics())};
+                                 .body = metrics->Text() + ServerMetricsText(grpc->statistics()) +
+                                         ProcessMetricsText()};
            }}};
 }
 

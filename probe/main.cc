@@ -159,7 +159,8 @@ absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock
                          program->SamplingThreshold(),
                          config.max_flows,
                          monotonic.NowNs(),
-                         tls == nullptr ? std::nullopt : std::optional(tls->statistics())};
+                         tls == nullptr ? std::nullopt : std::optional(tls->statistics()),
+                         config.node_name};
   };
   absl::StatusOr<std::unique_ptr<HttpServer>> server =
       HttpServer::Start(config.metrics_address, config.metrics_port, StatusRoutes(take_snapshot));

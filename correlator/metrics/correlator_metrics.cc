@@ -9,8 +9,10 @@
 
 #include "common/loss/causes.h"
 #include "common/version/version.h"
+#include "correlator/metrics/loss_causes.h"
 #include "correlator/metrics/node_gauges.h"
 #include "correlator/metrics/series_limit.h"
+#include "correlator/metrics/stage_families.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -31,6 +33,9 @@ constexpr std::string_view kIgnored[] = {"duplicate_batch", "observation_late"};
 bool IsOneOf(std::string_view name, std::span<const std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
+
+// The counters of the capture, and a dozen causes of the probe and the correlator.
+constexpr size_t kDropCauses = 48;
 
 // A family that hops, paths, pods or nodes fill, and so may grow without end.
 struct LimitedFamily {
@@ -64,16 +69,20 @@ MetricLabels ProcessingLabels(const HopSnapshot& hop) {
           {"node", hop.source.node}};
 }
 
+// `number`: from 1 on the way. The names are those in the path's own.
+MetricLabels PathHopLabels(const std::string& path, size_t number, const HopSnapshot& hop) {
+  return {{"path", path},
+          {"hop", std::to_string(number)},
+          {"kind", hop.kind == HopKind::kTransit ? "network" : "pod"},
+          {"source", hop.source.PathName()},
+          {"destination", hop.destination.PathName()}};
+}
+
 // The buckets, then the sum.
 std::vector<double> HistogramNumbers(const DelaySnapshot& delay) {
   std::vector<double> numbers(delay.buckets.begin(), delay.buckets.end());
   numbers.push_back(delay.sum_seconds);
   return numbers;
-}
-
-prometheus::MetricFamily Single(prometheus::MetricFamily family, double value) {
-  AddSample({}, value, &family);
-  return family;
 }
 
 class SnapshotMetrics final : public CorrelatorMetrics {
@@ -112,9 +121,9 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       add(&gauge);
     }
     families.push_back(std::move(limited));
-    AddMatching(&families);
-    AddLoad(&families);
-    AddTables(&families);
+    AddMatchingFamilies(matching_.Counters(), &families);
+    AddLoadFamilies(load_.Load(), &families);
+    AddTableFamilies(tables_(), &families);
     prometheus::MetricFamily build =
         GaugeFamily("audio_latency_build_info", "Version of the correlator.");
     AddSample({{"version", std::string(Version())}}, 1, &build);
@@ -176,6 +185,10 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       Add(labels, {path.delay.negative_count}, &path_negative_);
       Add(labels, {path.coverage}, &path_coverage_);
       Add(labels, {static_cast<double>(path.last_seen_unix_ns) / kNsPerSecond}, &path_last_seen_);
+      for (size_t i = 0; i < path.hops.size(); ++i) {
+        const HopSnapshot& hop = path.hops[i];
+        Add(PathHopLabels(path.path, i + 1, hop), HistogramNumbers(hop.delay), &path_hop_);
+      }
     }
     for (const PathSnapshot& path : paths_.Paths(kErrorWindowSeconds)) {
       Add({{"path", path.path}}, {path.delay.error_bound_seconds}, &path_error_);
@@ -207,9 +220,22 @@ class SnapshotMetrics final : public CorrelatorMetrics {
           Add(labels, {*value}, &node_gauges_[i]);
         }
       }
-      for (const NodeSnapshot::Drop& drop : node.drops) {
-        Add({{"node", node.node}, {"cause", drop.cause}, {"lost", drop.lost ? "true" : "false"}},
-            {drop.count}, &node_drops_);
+      FillDrops(node);
+    }
+  }
+
+  void FillDrops(const NodeSnapshot& node) {
+    const auto add = [&](const std::string& cause, bool is_lost, double count) {
+      Add({{"node", node.node}, {"cause", cause}, {"lost", is_lost ? "true" : "false"}}, {count},
+          &node_drops_);
+    };
+    for (const NodeSnapshot::Drop& drop : node.drops) {
+      add(drop.cause, drop.lost, drop.count);
+    }
+    for (const std::string& cause : NodeLossCauses()) {
+      if (std::none_of(node.drops.begin(), node.drops.end(),
+                       [&](const NodeSnapshot::Drop& drop) { return drop.cause == cause; })) {
+        add(cause, /*is_lost=*/true, 0);
       }
     }
   }
@@ -239,93 +265,6 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     }
   }
 
-  void AddMatching(Families* families) const {
-    const MatchingCounters counters = matching_.Counters();
-    const auto number = [](uint64_t count) { return static_cast<double>(count); };
-    families->push_back(Single(
-        CounterFamily("audio_signature_collisions_total",
-                      "Links between signatures that could not be told apart, so not reported."),
-        number(counters.collisions)));
-    families->push_back(Single(
-        CounterFamily("audio_latency_matches_total", "Pieces of audio met at two or more places."),
-        number(counters.matches)));
-    prometheus::MetricFamily links = CounterFamily(
-        "audio_latency_links_total",
-        "Links from audio into an endpoint to audio out of it, by how they were decided.");
-    AddSample({{"decision", "unique"}}, number(counters.unique_links), &links);
-    AddSample({{"decision", "lock"}}, number(counters.lock_links), &links);
-    AddSample({{"decision", "unconfirmed"}}, number(counters.unconfirmed), &links);
-    families->push_back(std::move(links));
-    families->push_back(
-        Single(CounterFamily("audio_latency_observations_total", "Signature events matched over."),
-               number(counters.observations)));
-    prometheus::MetricFamily decided =
-        CounterFamily("audio_latency_observations_decided_total",
-                      "Signature events that were decided, by what became of them.");
-    AddSample({{"as", "matched"}}, number(counters.matched_observations), &decided);
-    AddSample({{"as", "unmatched"}}, number(counters.unmatched_observations), &decided);
-    AddSample({{"as", "flooded"}}, number(counters.flooded_observations), &decided);
-    families->push_back(std::move(decided));
-    families->push_back(Single(
-        GaugeFamily("audio_latency_live_observations", "Signature events held for matching now."),
-        number(counters.live_observations)));
-    families->push_back(Single(GaugeFamily("audio_latency_flow_pair_locks",
-                                           "Pairs of flows known to carry the same audio now."),
-                               number(counters.locks)));
-  }
-
-  void AddLoad(Families* families) const {
-    const LoadSnapshot load = load_.Load();
-    families->push_back(
-        Single(GaugeFamily(
-                   "audio_latency_sampling_share",
-                   "Share of the signatures that all probes are to keep; below 1 when overloaded."),
-               load.sampling_share));
-    families->push_back(
-        Single(CounterFamily("audio_latency_overloads_total", "How often that share was lowered."),
-               static_cast<double>(load.lowered)));
-    families->push_back(
-        Single(GaugeFamily("audio_latency_credit",
-                           "Batches that each probe may have on the way; 0: none may send."),
-               load.credit_batches));
-    families->push_back(Single(CounterFamily("audio_latency_credit_withheld_total",
-                                             "How often the probes were told to hold back."),
-                               static_cast<double>(load.credit_withheld)));
-    families->push_back(Single(
-        GaugeFamily("audio_latency_events_per_second", "Signature events taken lately, a second."),
-        load.events_per_second));
-    families->push_back(
-        Single(GaugeFamily("audio_latency_events_made_per_second",
-                           "Signature events that the connected probes made lately, a second."),
-               load.made_per_second));
-    families->push_back(Single(
-        GaugeFamily("audio_latency_pending_events",
-                    "Signature events that the connected probes have made and not sent yet."),
-        static_cast<double>(load.pending_events)));
-    families->push_back(
-        Single(GaugeFamily("audio_latency_oldest_wait_seconds",
-                           "How long the oldest of what is not yet matched and told has waited."),
-               static_cast<double>(load.backlog.oldest_wait_ns) / kNsPerSecond));
-  }
-
-  void AddTables(Families* families) const {
-    prometheus::MetricFamily used =
-        GaugeFamily("audio_latency_table_used", "Entries in a table or queue now.");
-    prometheus::MetricFamily limit =
-        GaugeFamily("audio_latency_table_limit", "Most entries that a table or queue may hold.");
-    prometheus::MetricFamily evictions =
-        CounterFamily("audio_latency_table_evictions_total",
-                      "Entries that a full table or queue refused or forgot.");
-    for (const TableUse& table : tables_()) {
-      AddSample({{"table", table.table}}, table.used, &used);
-      AddSample({{"table", table.table}}, table.limit, &limit);
-      AddSample({{"table", table.table}}, table.evictions, &evictions);
-    }
-    families->push_back(std::move(used));
-    families->push_back(std::move(limit));
-    families->push_back(std::move(evictions));
-  }
-
   const PathReader& paths_;
   const NodeReader& nodes_;
   const MatchingReader& matching_;
@@ -343,6 +282,10 @@ class SnapshotMetrics final : public CorrelatorMetrics {
   LimitedFamily path_ =
       Histogram("audio_path_latency_seconds",
                 "One-way delay of the audio from the first point of a path to the last.");
+  LimitedFamily path_hop_ =
+      Histogram("audio_path_hop_latency_seconds",
+                "Delay of one hop of a path, of what took that path: of the network between two "
+                "pods, or inside a pod.");
   LimitedFamily transit_error_ =
       Gauge("audio_latency_error_bound_seconds",
             "Largest clock error of the hop's delays in the last minute: each is true within "
@@ -385,34 +328,25 @@ class SnapshotMetrics final : public CorrelatorMetrics {
       Gauge("audio_latency_node_clock_source",
             "1 for how the node's clock is measured: over UDP, or on the stream when that does not "
             "pass.");
-  LimitedFamily node_drops_ =
-      Counter("audio_latency_node_drops_total",
-              "What the node's probe did not turn into events or could not deliver, by cause.");
+  // Each node has one for every cause of a loss: as many nodes have a place as in other families.
+  LimitedFamily node_drops_ = {
+      CounterFamily("audio_latency_node_drops_total",
+                    "What the node's probe did not turn into events or could not deliver, by "
+                    "cause."),
+      max_series_* kDropCauses, Combine::kSum};
 
   // One for each of NodeGauges().
   std::vector<LimitedFamily> node_gauges_;
 
   // In the order of the page, before node_gauges_.
-  const std::vector<LimitedFamily*> limited_ = {&transit_,
-                                                &processing_,
-                                                &path_,
-                                                &transit_error_,
-                                                &processing_error_,
-                                                &path_error_,
-                                                &transit_negative_,
-                                                &path_negative_,
-                                                &path_coverage_,
-                                                &path_last_seen_,
-                                                &signatures_,
-                                                &errors_,
-                                                &not_reported_,
-                                                &ignored_,
-                                                &node_events_,
-                                                &node_signed_events_,
-                                                &node_info_,
-                                                &clock_state_,
-                                                &clock_source_,
-                                                &node_drops_};
+  const std::vector<LimitedFamily*> limited_ = {
+      &transit_,       &processing_,         &path_,
+      &path_hop_,      &transit_error_,      &processing_error_,
+      &path_error_,    &transit_negative_,   &path_negative_,
+      &path_coverage_, &path_last_seen_,     &signatures_,
+      &errors_,        &not_reported_,       &ignored_,
+      &node_events_,   &node_signed_events_, &node_info_,
+      &clock_state_,   &clock_source_,       &node_drops_};
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "common/loss/sampling_share.h"
 #include "common/metrics/metrics_text.h"
+#include "common/metrics/process_metrics.h"
 #include "common/version/version.h"
 #include "fmt/format.h"
 
@@ -73,6 +74,7 @@ void AddCapture(const ProbeSnapshot& snapshot, Families* families) {
   drops[kCauseProbeBufferFull] += 0;
   drops[kCauseCorrelatorOverloaded] += 0;
   drops[kCauseFlowLimit] += 0;
+  drops[kCauseProbeEncoding] += 0;
   for (size_t i = 0; i < kCaptureCauses.size(); ++i) {
     if (kCaptureCauses[i].lost) {
       drops[std::string(kCaptureCauses[i].name)] = snapshot.counters[i];
@@ -228,9 +230,12 @@ void AddTls(const TlsStatistics& tls, Families* families) {
 
 std::string RenderProbeMetrics(const ProbeSnapshot& snapshot) {
   Families families;
-  families.push_back(GaugeFamily(FullName("info"), "Version and way of attaching; always 1."));
-  AddSample({{"attach_method", snapshot.attach_method}, {"version", std::string(Version())}}, 1,
-            &families.back());
+  families.push_back(
+      GaugeFamily(FullName("info"), "Node, version and way of attaching; always 1."));
+  AddSample({{"node", snapshot.node},
+             {"attach_method", snapshot.attach_method},
+             {"version", std::string(Version())}},
+            1, &families.back());
   AddCapture(snapshot, &families);
   AddUplink(snapshot, &families);
   AddTables(snapshot, &families);
@@ -269,7 +274,8 @@ std::vector<HttpRoute> StatusRoutes(const std::function<ProbeSnapshot()>& take) 
   return {
       {"/metrics",
        [take] {
-         return HttpResponse{200, std::string(kMetricsContentType), RenderProbeMetrics(take())};
+         return HttpResponse{200, std::string(kMetricsContentType),
+                             RenderProbeMetrics(take()) + ProcessMetricsText()};
        }},
       {"/healthz", [take] { return RenderHealth(take()); }},
   };

@@ -48,6 +48,8 @@ struct ProbeSnapshot {
   int64_t now_ns = 0;
   // Nothing in plain text.
   std::optional<TlsStatistics> tls = {};
+  // Which the probe reports as.
+  std::string node;
 };
 
 // In Prometheus' text format.

@@ -124,6 +124,43 @@ TEST_CASE("the page has the names that users know") {
   CHECK(Has(page, R"(audio_latency_limited_series{family="audio_latency_seconds"} 0)"));
 }
 
+TEST_CASE("each hop of a path has its own delay, by its place on the way") {
+  Correlator correlator;
+  Fill(&correlator);
+  const std::string page = correlator.Page();
+  const std::string count =
+      R"(audio_path_hop_latency_seconds_count{path="ingress > processor > egress",)";
+  CHECK(Has(page, count + R"(hop="1",kind="network",source="ingress",destination="processor"} )"
+                          "1234"));
+  CHECK(Has(page, count + R"(hop="2",kind="pod",source="processor",destination="processor"} )"
+                          "1234"));
+  CHECK(Has(page, count + R"(hop="3",kind="network",source="processor",destination="egress"} )"
+                          "1234"));
+  CHECK(Has(page, R"(audio_path_hop_latency_seconds_bucket{path="ingress > processor > egress",)"
+                  R"(hop="2",kind="pod",source="processor",destination="processor",le="0.025"} )"
+                  "0"));
+}
+
+TEST_CASE("a node has every cause of a loss from the start, at 0, and none twice") {
+  Correlator correlator;
+  Fill(&correlator);
+  const std::string page = correlator.Page();
+  for (const char* cause : {"flow_table_full", "probe_buffer_full", "correlator_overloaded",
+                            "clock_unsynchronised", "probe_died", "event_rate"}) {
+    CAPTURE(cause);
+    CHECK(Has(page, fmt::format("audio_latency_node_drops_total{{node=\"node-a\",cause=\"{}\","
+                                "lost=\"true\"}} 0",
+                                cause)));
+  }
+  CHECK(Has(page, R"(audio_latency_node_drops_total{node="node-a",cause="ring_full",lost="true"} )"
+                  "50"));
+  CHECK_FALSE(Has(page, R"(audio_latency_node_drops_total{node="node-a",cause="ring_full",)"
+                        R"(lost="true"} 0)"));
+  // As many nodes as other families have series keep a place of their own.
+  CHECK(Has(correlator.Page(3), R"(audio_latency_limited_series{family=)"
+                                R"("audio_latency_node_drops_total"} 0)"));
+}
+
 TEST_CASE("what happens though nothing is wrong is not called an error") {
   Correlator correlator;
   correlator.paths.drops = {{"incomplete_path", 7}, {"path_series_full", 1}};

@@ -15,6 +15,7 @@ TEST_CASE("every number has its sample") {
   snapshot.counters[CAPTURE_COUNTER_GATE_SILENCE] = 6;
   snapshot.interfaces = 2;
   snapshot.attach_method = "tcx";
+  snapshot.node = "node-a";
   snapshot.hidden_packets = {{"eth0", CAPTURE_DIRECTION_EGRESS, "tcx program 7"}};
   snapshot.queue.batches_resent = 3;
   snapshot.queue.drops = {{"probe_buffer_full", 9}, {"ring_full", 1}};
@@ -47,11 +48,37 @@ TEST_CASE("every number has its sample") {
   CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_exchanges_total 5\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_unanswered_total 2\n"));
   CHECK_THAT(page, Contains("audio_latency_probe_clock_udp_round_trip_seconds 5e-06\n"));
-  CHECK_THAT(page, Contains("attach_method=\"tcx\""));
+  CHECK_THAT(page, Contains("audio_latency_probe_info{node=\"node-a\",attach_method=\"tcx\""));
   CHECK_THAT(page, Contains("audio_latency_probe_packets_hidden{interface=\"eth0\",direction="
                             "\"egress\",hidden_by=\"tcx program 7\"} 1\n"));
   CHECK_THAT(RenderHealth(snapshot).body,
              Contains("not seeing packets of eth0 (egress): hidden by tcx program 7\n"));
+}
+
+TEST_CASE("every loss that there can be is told from the start, at 0") {
+  const std::string page = RenderProbeMetrics({});
+  for (const CaptureCause& cause : kCaptureCauses) {
+    const std::string sample =
+        "audio_latency_probe_dropped_total{cause=\"" + std::string(cause.name) + "\"} 0\n";
+    CHECK((page.find(sample) != std::string::npos) == cause.lost);
+  }
+  for (const char* cause :
+       {"flow_limit", "probe_buffer_full", "correlator_overloaded", "probe_encoding"}) {
+    CHECK_THAT(page, Contains("audio_latency_probe_dropped_total{cause=\"" + std::string(cause) +
+                              "\"} 0\n"));
+  }
+}
+
+TEST_CASE("the page also tells of the process") {
+  for (const HttpRoute& route : StatusRoutes([] { return ProbeSnapshot(); })) {
+    if (route.path == "/metrics") {
+      const std::string page = route.handler().body;
+      CHECK_THAT(page, Contains("\nprocess_resident_memory_bytes ") &&
+                           Contains("\naudio_latency_probe_packets_total 0\n"));
+      return;
+    }
+  }
+  FAIL("there is no /metrics");
 }
 
 TEST_CASE("every table tells its use, its limit and what it gave up") {
