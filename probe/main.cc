@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -49,6 +50,10 @@ namespace {
 
 // How long the end waits for the correlator to take the last batches.
 constexpr std::chrono::milliseconds kFlushPatience(1'000);
+
+// What the probe may have a use for; it starts with what it is given of these.
+constexpr uint64_t kUsedCapabilities =
+    CapabilitySet({kCapNetBindService, kCapNetAdmin, kCapPerfmon, kCapBpf});
 
 std::string HostName() {
   std::array<char, 256> name = {};
@@ -200,6 +205,8 @@ void SilenceGrpc() {
 }
 
 int Main(std::span<const char* const> arguments) {
+  // Before there are other threads.
+  const absl::Status raised = RaiseCapabilities(kUsedCapabilities);
   if (!arguments.empty() && std::string_view(arguments[0]) == "check") {
     return RunCheckCommand(arguments.subspan(1), ProcessEnvironment(), HostName());
   }
@@ -214,6 +221,9 @@ int Main(std::span<const char* const> arguments) {
   }
   if (!config->has_value()) {
     return EXIT_SUCCESS;
+  }
+  if (!raised.ok()) {
+    return fail(raised);
   }
   // Before anything that takes time and before any thread, of which a signal would choose one that
   // does not block it. What waits for the signals is a thread itself, which must not have the

@@ -19,11 +19,11 @@ namespace {
 
 constexpr int kMostCapabilities = 64;
 
-absl::Status SystemError(const char* call) {
+absl::Status SystemError(const char* what, const char* call) {
   return absl::InternalError(
-      fmt::format("cannot give up capabilities: {} failed: {}; seccomp may "
+      fmt::format("cannot {} capabilities: {} failed: {}; seccomp may "
                   "forbid it",
-                  call, std::strerror(errno)));
+                  what, call, std::strerror(errno)));
 }
 
 using CapabilityData = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
@@ -76,19 +76,38 @@ std::string CapabilityNames(uint64_t set) {
   return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
 }
 
+absl::Status RaiseCapabilities(uint64_t wanted) {
+  __user_cap_header_struct header = Header();
+  CapabilityData data = {};
+  if (syscall(SYS_capget, &header, data.data()) != 0) {
+    return SystemError("use", "capget");
+  }
+  bool changes = false;
+  for (size_t half = 0; half < data.size(); ++half) {
+    const uint32_t raised = data[half].effective |
+                            (data[half].permitted & static_cast<uint32_t>(wanted >> (32 * half)));
+    changes = changes || raised != data[half].effective;
+    data[half].effective = raised;
+  }
+  if (changes && syscall(SYS_capset, &header, data.data()) != 0) {
+    return SystemError("use", "capset");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status DropCapabilitiesTo(uint64_t kept) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return SystemError("prctl(PR_SET_NO_NEW_PRIVS)");
+    return SystemError("give up", "prctl(PR_SET_NO_NEW_PRIVS)");
   }
   CutBoundingSet(kept);
   // Kernels without ambient capabilities have none to clear.
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
-    return SystemError("prctl(PR_CAP_AMBIENT)");
+    return SystemError("give up", "prctl(PR_CAP_AMBIENT)");
   }
   __user_cap_header_struct header = Header();
   CapabilityData data = {};
   if (syscall(SYS_capget, &header, data.data()) != 0) {
-    return SystemError("capget");
+    return SystemError("give up", "capget");
   }
   for (size_t half = 0; half < data.size(); ++half) {
     const auto kept_half = static_cast<uint32_t>(kept >> (32 * half));
@@ -97,7 +116,7 @@ absl::Status DropCapabilitiesTo(uint64_t kept) {
     data[half].inheritable = 0;
   }
   if (syscall(SYS_capset, &header, data.data()) != 0) {
-    return SystemError("capset");
+    return SystemError("give up", "capset");
   }
   return absl::OkStatus();
 }

@@ -32,6 +32,11 @@ constexpr uint64_t CapabilitySet(std::initializer_list<int> capabilities) {
 // "CAP_NET_ADMIN, CAP_BPF" of those named above, "capability 7" of others; "none".
 std::string CapabilityNames(uint64_t set);
 
+// Makes those of `wanted` effective that the calling thread is permitted to have. A program whose
+// file has permitted capabilities without the effective bit (capabilities(7)) is started with none
+// effective; without that bit, a container that may not have them all can start it too.
+absl::Status RaiseCapabilities(uint64_t wanted);
+
 // Leaves the calling thread, and what it starts from now on, with those of `kept` that it has
 // (permitted and effective), and nothing inheritable or ambient; no program that it executes gets
 // more (no_new_privs). The bounding set is cut down too where the thread may do that

@@ -1,10 +1,15 @@
 #include "probe/privilege/capabilities.h"
 
-#include <sys/prctl.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
+#include <cstdint>
 #include <fstream>
 #include <string>
+#include <thread>
 
 namespace audio_latency::probe {
 namespace {
@@ -40,6 +45,33 @@ TEST_CASE("a thread gives up all but what it keeps, for itself alone") {
   }));
   CHECK(Status("CapEff") == before);
   CHECK_FALSE(WorksWithCapabilities(0, [] { return false; }));
+}
+
+// As a program is started whose file has capabilities that are permitted and not effective.
+void ClearEffective() {
+  __user_cap_header_struct header = {};
+  header.version = _LINUX_CAPABILITY_VERSION_3;
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data = {};
+  REQUIRE(syscall(SYS_capget, &header, data.data()) == 0);
+  for (__user_cap_data_struct& half : data) {
+    half.effective = 0;
+  }
+  REQUIRE(syscall(SYS_capset, &header, data.data()) == 0);
+}
+
+TEST_CASE("of what is permitted, what is wanted becomes effective and nothing else") {
+  const uint64_t permitted = std::stoull(Status("CapPrm"), nullptr, 16);
+  const uint64_t wanted = CapabilitySet({kCapNetAdmin, kCapBpf});
+  std::thread([&] {
+    ClearEffective();
+    CHECK(RaiseCapabilities(wanted).ok());
+    CHECK(std::stoull(Status("CapEff"), nullptr, 16) == (permitted & wanted));
+    CHECK(std::stoull(Status("CapPrm"), nullptr, 16) == permitted);
+    // What it is not permitted to have is no error: check tells what is missing.
+    CHECK(DropCapabilitiesTo(0).ok());
+    CHECK(RaiseCapabilities(wanted).ok());
+    CHECK(Status("CapEff") == "0000000000000000");
+  }).join();
 }
 
 }  // namespace
