@@ -5,11 +5,10 @@ namespace {
 
 class EmptyDirectory final : public EndpointDirectory {
  public:
-  Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                   int64_t /*unix_time_ns*/) const override {
-    Endpoint endpoint;
-    endpoint.address = address;
-    return endpoint;
+  Resolution Resolve(const EndpointQuery& query) const override {
+    Resolution unknown;
+    unknown.endpoint.address = query.address;
+    return unknown;
   }
 };
 
@@ -19,7 +18,13 @@ std::string Endpoint::PathName() const {
   if (!workload.empty()) {
     return workload;
   }
-  return pod.empty() ? address.ToString() : pod;
+  if (!pod.empty()) {
+    return pod;
+  }
+  if (!service.empty()) {
+    return service;
+  }
+  return ambiguous && !node.empty() ? node + " (host)" : address.ToString();
 }
 
 std::unique_ptr<EndpointDirectory> MakeEmptyDirectory() {

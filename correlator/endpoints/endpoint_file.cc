@@ -31,14 +31,14 @@ class FileDirectory final : public EndpointDirectory {
  public:
   explicit FileDirectory(Entries entries) : entries_(std::move(entries)) {}
 
-  Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                   int64_t /*unix_time_ns*/) const override {
-    if (const auto found = entries_.find(address); found != entries_.end()) {
-      return found->second.endpoint;
+  Resolution Resolve(const EndpointQuery& query) const override {
+    Resolution resolution;
+    if (const auto found = entries_.find(query.address); found != entries_.end()) {
+      resolution.endpoint = found->second.endpoint;
+    } else {
+      resolution.endpoint.address = query.address;
     }
-    Endpoint endpoint;
-    endpoint.address = address;
-    return endpoint;
+    return resolution;
   }
 
  private:
@@ -62,8 +62,8 @@ absl::Status UnknownKey(const std::string& path, const YAML::Node& key,
 }
 
 absl::StatusOr<Entry> ReadEntry(const std::string& path, const YAML::Node& node) {
-  static const std::array<std::string, 6> kKeys = {"address",       "pod",      "namespace",
-                                                   "workload_kind", "workload", "node"};
+  static const std::array<std::string, 7> kKeys = {"address",  "pod",  "namespace", "workload_kind",
+                                                   "workload", "node", "service"};
   if (!node.IsMap()) {
     return ErrorAt(path, LineOf(node), "an endpoint must be a map such as {address: 10.0.1.5}");
   }
@@ -96,12 +96,20 @@ absl::StatusOr<Entry> ReadEntry(const std::string& path, const YAML::Node& node)
       endpoint.workload = text;
     } else if (name == "node") {
       endpoint.node = text;
+    } else if (name == "service") {
+      endpoint.service = text;
     } else {
       return UnknownKey(path, key, kKeys);
     }
   }
   if (!has_address) {
     return ErrorAt(path, entry.line, "an endpoint needs an address");
+  }
+  if (!endpoint.service.empty() &&
+      !(endpoint.pod + endpoint.workload_kind + endpoint.workload + endpoint.node).empty()) {
+    return ErrorAt(path, entry.line,
+                   "the address of a service is no pod's: give pod, workload_kind, workload and "
+                   "node at the pods' own addresses");
   }
   return entry;
 }

@@ -123,9 +123,7 @@ class FlowRegistryImplementation final : public FlowRegistry {
 
   absl::StatusOr<FlowId> Add(const FlowDescription& flow, int64_t unix_time_ns) override {
     // Asked outside the lock: a directory may take its time.
-    const Endpoint source = directory_.Resolve(flow.source, flow.source_port, unix_time_ns);
-    const Endpoint destination =
-        directory_.Resolve(flow.destination, flow.destination_port, unix_time_ns);
+    const auto [source, destination] = Resolve(flow, unix_time_ns);
 
     const std::scoped_lock lock(mutex_);
     if (live_flows_ >= max_flows_ || (free_flows_.empty() && used_slots_ == flows_.capacity())) {
@@ -215,6 +213,25 @@ class FlowRegistryImplementation final : public FlowRegistry {
   }
 
  private:
+  // The flow's source and destination.
+  std::pair<Endpoint, Endpoint> Resolve(const FlowDescription& flow, int64_t unix_time_ns) const {
+    EndpointQuery source{.address = flow.source,
+                         .port = flow.source_port,
+                         .transport = flow.transport,
+                         .unix_time_ns = unix_time_ns,
+                         .container = {},
+                         .observing_node = node_names_[flow.node]};
+    EndpointQuery destination = source;
+    destination.address = flow.destination;
+    destination.port = flow.destination_port;
+    if (flow.interface_role == InterfaceRole::kContainer) {
+      // What comes into the node by the host's end of a container's veth comes out of the
+      // container.
+      (flow.direction == Direction::kIngress ? source : destination).container = flow.container;
+    }
+    return {directory_.Resolve(source).endpoint, directory_.Resolve(destination).endpoint};
+  }
+
   static EndpointKey KeyOf(const Endpoint& endpoint) {
     EndpointKey key;
     if (endpoint.pod.empty()) {

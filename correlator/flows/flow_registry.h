@@ -50,6 +50,8 @@ struct FlowDescription {
   bool is_rtp = false;
   uint32_t rtp_ssrc = 0;
   std::optional<uint32_t> initial_sequence;
+  // What is behind a container's interface.
+  ContainerHint container;
 };
 
 // What matching asks about a flow; immutable once registered.
@@ -80,8 +82,9 @@ class FlowRegistry {
 
   // The number of a node by name, made at first sight; RESOURCE_EXHAUSTED beyond 65,535.
   virtual absl::StatusOr<NodeId> InternNode(const std::string& name) = 0;
-  // `unix_time_ns`: when the flow began, for the directory. The same pod is the same endpoint
-  // whatever its address; an address without a pod is an endpoint of its own.
+  // `unix_time_ns`: when the flow began, for the directory; its node must have been interned. The
+  // same pod is the same endpoint whatever its address; an address without a pod is an endpoint of
+  // its own.
   virtual absl::StatusOr<FlowId> Add(const FlowDescription& flow, int64_t unix_time_ns) = 0;
   // The flow's probe will not name it again. What is not registered is ignored.
   virtual void Remove(FlowId flow, int64_t monotonic_ns) = 0;

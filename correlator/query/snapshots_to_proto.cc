@@ -39,7 +39,8 @@ void ToProto(const NodeSnapshot& node, v1::NodeClock* message) {
 }
 
 bool IsNamed(const Endpoint& endpoint, std::string_view name) {
-  return endpoint.pod == name || endpoint.workload == name || endpoint.PathName() == name;
+  return endpoint.pod == name || endpoint.workload == name || endpoint.service == name ||
+         endpoint.PathName() == name;
 }
 
 // Whether "a > b > c" has the part `name`.
@@ -63,6 +64,9 @@ void ToProto(const Endpoint& endpoint, v1::Endpoint* message) {
   message->set_namespace_(endpoint.namespace_name);
   message->set_workload(endpoint.workload);
   message->set_node(endpoint.node);
+  message->set_workload_kind(endpoint.workload_kind);
+  message->set_service(endpoint.service);
+  message->set_ambiguous(endpoint.ambiguous);
   // Where several pods share a hop there is no single address.
   if (endpoint.address != IpAddress()) {
     message->set_address(endpoint.address.ToString());

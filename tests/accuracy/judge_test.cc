@@ -15,11 +15,10 @@ constexpr int64_t kMillisecondNs = 1'000'000;
 
 class NobodyKnown final : public correlator::EndpointDirectory {
  public:
-  correlator::Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                               int64_t /*unix_time_ns*/) const override {
-    correlator::Endpoint endpoint;
-    endpoint.address = address;
-    return endpoint;
+  correlator::Resolution Resolve(const correlator::EndpointQuery& query) const override {
+    correlator::Resolution resolution;
+    resolution.endpoint.address = query.address;
+    return resolution;
   }
 };
 

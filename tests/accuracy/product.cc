@@ -17,11 +17,10 @@ namespace {
 // Every address is an endpoint of its own.
 class NobodyKnown final : public correlator::EndpointDirectory {
  public:
-  correlator::Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                               int64_t /*unix_time_ns*/) const override {
-    correlator::Endpoint endpoint;
-    endpoint.address = address;
-    return endpoint;
+  correlator::Resolution Resolve(const correlator::EndpointQuery& query) const override {
+    correlator::Resolution resolution;
+    resolution.endpoint.address = query.address;
+    return resolution;
   }
 };
 

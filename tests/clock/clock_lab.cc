@@ -56,13 +56,13 @@ class NoCounters final : public probe::CounterSource {
 
 class Names final : public correlator::EndpointDirectory {
  public:
-  correlator::Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                               int64_t /*unix_time_ns*/) const override {
-    correlator::Endpoint endpoint;
-    endpoint.address = address;
-    endpoint.workload = address.ToString() == "10.0.0.1" ? "source" : "destination";
+  correlator::Resolution Resolve(const correlator::EndpointQuery& query) const override {
+    correlator::Resolution resolution;
+    correlator::Endpoint& endpoint = resolution.endpoint;
+    endpoint.address = query.address;
+    endpoint.workload = query.address.ToString() == "10.0.0.1" ? "source" : "destination";
     endpoint.pod = endpoint.workload + "-1";
-    return endpoint;
+    return resolution;
   }
 };
 

@@ -17,6 +17,8 @@ namespace audio_latency::bench {
 namespace {
 
 using correlator::Endpoint;
+using correlator::EndpointQuery;
+using correlator::Resolution;
 
 constexpr int64_t kProcessingNs = 40'000'000;
 constexpr int64_t kTransitNs = 200'000;
@@ -32,17 +34,17 @@ IpAddress PodAddress(uint32_t workload, uint32_t pod) {
 
 class Directory final : public correlator::EndpointDirectory {
  public:
-  Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                   int64_t /*unix_time_ns*/) const override {
+  Resolution Resolve(const EndpointQuery& query) const override {
     static constexpr const char* kWorkloads[] = {"ingress", "processor", "egress"};
-    const auto& bytes = address.mapped();
-    Endpoint endpoint;
-    endpoint.address = address;
+    const auto& bytes = query.address.mapped();
+    Resolution resolution;
+    Endpoint& endpoint = resolution.endpoint;
+    endpoint.address = query.address;
     endpoint.workload = kWorkloads[bytes[13] % 3];
     endpoint.pod = fmt::format("{}-{}", endpoint.workload, bytes[14] * 250 + bytes[15]);
     endpoint.namespace_name = "voice";
     endpoint.node = kNodeNames[bytes[13] % 3];
-    return endpoint;
+    return resolution;
   }
 };
 

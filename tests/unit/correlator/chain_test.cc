@@ -29,15 +29,15 @@ constexpr int64_t kProcessingNs = 40 * kMillisecondNs;
 
 class Names final : public EndpointDirectory {
  public:
-  Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                   int64_t /*unix_time_ns*/) const override {
+  Resolution Resolve(const EndpointQuery& query) const override {
     static const std::map<std::string, std::string> names = {
         {"10.0.0.1", "ingress"}, {"10.0.0.2", "processor"}, {"10.0.0.3", "egress"}};
-    Endpoint endpoint;
-    endpoint.address = address;
-    endpoint.workload = names.at(address.ToString());
+    Resolution resolution;
+    Endpoint& endpoint = resolution.endpoint;
+    endpoint.address = query.address;
+    endpoint.workload = names.at(query.address.ToString());
     endpoint.pod = endpoint.workload + "-1";
-    return endpoint;
+    return resolution;
   }
 };
 

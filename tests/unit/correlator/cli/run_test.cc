@@ -48,7 +48,10 @@ TEST_CASE("paths as JSON have the names and types of the interface") {
   CHECK(hop["source"] == json({{"pod", "ingress-1"},
                                {"namespace", "voice"},
                                {"workload", "ingress"},
+                               {"workload_kind", "Deployment"},
+                               {"service", ""},
                                {"node", "node-a"},
+                               {"ambiguous", false},
                                {"address", "10.0.1.5"}}));
   CHECK(hop["destination"]["pod"] == "processor-2");
   CHECK(hop["count"] == 1234);

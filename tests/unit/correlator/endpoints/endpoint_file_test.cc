@@ -37,6 +37,12 @@ class TemporaryFile {
   std::string path_;
 };
 
+Endpoint Resolve(const EndpointDirectory& directory, const char* address) {
+  EndpointQuery query;
+  query.address = *IpAddress::Parse(address);
+  return directory.Resolve(query).endpoint;
+}
+
 std::string ErrorOf(const std::string& text) {
   const TemporaryFile file(text);
   const auto directory = LoadEndpointFile(file.path());
@@ -55,19 +61,39 @@ TEST_CASE("An endpoint file names addresses, others come back as themselves") {
       "    workload: ingress\n"
       "    workload_kind: Deployment\n"
       "    node: node-a\n"
-      "  - {address: 'fd00::5', pod: egress-3}\n");
+      "  - {address: 'fd00::5', pod: egress-3}\n"
+      "  - {address: 10.96.0.7, service: voice-in, namespace: voice}\n");
   const auto directory = LoadEndpointFile(file.path());
   REQUIRE(directory.ok());
-  const Endpoint ingress = (*directory)->Resolve(*IpAddress::Parse("10.0.1.5"), 1, 2);
+  const Endpoint ingress = Resolve(**directory, "10.0.1.5");
   CHECK(ingress.pod == "ingress-1");
   CHECK(ingress.namespace_name == "voice");
   CHECK(ingress.workload_kind == "Deployment");
   CHECK(ingress.node == "node-a");
   CHECK(ingress.PathName() == "ingress");
-  CHECK((*directory)->Resolve(*IpAddress::Parse("fd00::5"), 1, 2).PathName() == "egress-3");
-  const Endpoint unknown = (*directory)->Resolve(*IpAddress::Parse("10.9.9.9"), 1, 2);
+  CHECK(Resolve(**directory, "fd00::5").PathName() == "egress-3");
+  const Endpoint unknown = Resolve(**directory, "10.9.9.9");
   CHECK(unknown.pod.empty());
+  const Endpoint service = Resolve(**directory, "10.96.0.7");
+  CHECK(service.service == "voice-in");
+  CHECK(service.namespace_name == "voice");
+  CHECK(service.PathName() == "voice-in");
   CHECK(unknown.PathName() == "10.9.9.9");
+}
+
+TEST_CASE("A path shows the best name that an endpoint has") {
+  Endpoint endpoint;
+  endpoint.address = *IpAddress::Parse("10.0.1.5");
+  endpoint.node = "node-b";
+  CHECK(endpoint.PathName() == "10.0.1.5");
+  endpoint.ambiguous = true;
+  CHECK(endpoint.PathName() == "node-b (host)");
+  endpoint.service = "voice-in";
+  CHECK(endpoint.PathName() == "voice-in");
+  endpoint.pod = "processor-7d9f";
+  CHECK(endpoint.PathName() == "processor-7d9f");
+  endpoint.workload = "processor";
+  CHECK(endpoint.PathName() == "processor");
 }
 
 TEST_CASE("An empty endpoint file knows no names") {
@@ -75,9 +101,9 @@ TEST_CASE("An empty endpoint file knows no names") {
     const TemporaryFile file(text);
     const auto directory = LoadEndpointFile(file.path());
     REQUIRE(directory.ok());
-    CHECK((*directory)->Resolve(*IpAddress::Parse("10.0.1.5"), 1, 2).PathName() == "10.0.1.5");
+    CHECK(Resolve(**directory, "10.0.1.5").PathName() == "10.0.1.5");
   }
-  CHECK(MakeEmptyDirectory()->Resolve(*IpAddress::Parse("::1"), 1, 2).PathName() == "::1");
+  CHECK(Resolve(*MakeEmptyDirectory(), "::1").PathName() == "::1");
 }
 
 TEST_CASE("What is wrong in an endpoint file is told with its line") {
@@ -91,6 +117,8 @@ TEST_CASE("What is wrong in an endpoint file is told with its line") {
   CHECK_THAT(ErrorOf("endpoints: 5\n"), StartsWith("1: ") && Contains("list"));
   CHECK_THAT(ErrorOf("endpoints:\n  - 10.0.1.5\n"), StartsWith("2: ") && Contains("map"));
   CHECK_THAT(ErrorOf("endpoints:\n  - address: [1]\n"), StartsWith("2: "));
+  CHECK_THAT(ErrorOf("endpoints:\n  - {address: 10.96.0.7, service: a, pod: b}\n"),
+             StartsWith("2: ") && Contains("service"));
   CHECK_THAT(ErrorOf("endpoints: [\n"), StartsWith("2: ") || StartsWith("1: "));
   CHECK_THAT(ErrorOf("- a\n"), StartsWith("1: "));
 }

@@ -16,16 +16,16 @@ constexpr int64_t kSecondNs = 1'000'000'000;
 // 10.0.0.x and 10.0.1.x are the two addresses of pod-x.
 class TwoAddressDirectory final : public EndpointDirectory {
  public:
-  Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                   int64_t /*unix_time_ns*/) const override {
-    Endpoint endpoint;
-    endpoint.address = address;
-    const auto& bytes = address.mapped();
-    if (address.is_v4() && bytes[12] == 10) {
+  Resolution Resolve(const EndpointQuery& query) const override {
+    Resolution resolution;
+    Endpoint& endpoint = resolution.endpoint;
+    endpoint.address = query.address;
+    const auto& bytes = query.address.mapped();
+    if (query.address.is_v4() && bytes[12] == 10) {
       endpoint.pod = "pod-" + std::to_string(bytes[15]);
       endpoint.namespace_name = "voice";
     }
-    return endpoint;
+    return resolution;
   }
 };
 
@@ -44,7 +44,10 @@ FlowDescription Flow(const std::string& source, const std::string& destination, 
 
 class Fixture {
  public:
-  explicit Fixture(uint32_t max_flows = 100) : flows(FlowRegistry::Create(directory, max_flows)) {}
+  explicit Fixture(uint32_t max_flows = 100) : flows(FlowRegistry::Create(directory, max_flows)) {
+    // What Flow() names when nothing else is said.
+    REQUIRE(flows->InternNode("node").ok());
+  }
   const FlowRecord& Add(const FlowDescription& flow, int64_t unix_time_ns = 0) {
     const auto id = flows->Add(flow, unix_time_ns);
     REQUIRE(id.ok());

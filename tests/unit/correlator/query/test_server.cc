@@ -18,17 +18,16 @@ constexpr uint32_t kInitialSequence = 1000;
 // Knows the three pods of FillThreeNodes.
 class ThreePods final : public EndpointDirectory {
  public:
-  Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                   int64_t /*unix_time_ns*/) const override {
+  Resolution Resolve(const EndpointQuery& query) const override {
     for (const Endpoint& endpoint :
          {PodEndpoint("ingress", 1, "node-a"), PodEndpoint("processor", 2, "node-b"),
           PodEndpoint("egress", 3, "node-c")}) {
-      if (endpoint.address == address) {
-        return endpoint;
+      if (endpoint.address == query.address) {
+        return {.endpoint = endpoint};
       }
     }
-    Endpoint unknown;
-    unknown.address = address;
+    Resolution unknown;
+    unknown.endpoint.address = query.address;
     return unknown;
   }
 };

@@ -112,17 +112,17 @@ std::vector<CapturedPacket> CaptureCall(const CallOptions& options) {
   return packets;
 }
 
-Endpoint CallNames::Resolve(const IpAddress& address, uint16_t /*port*/,
-                            int64_t /*unix_time_ns*/) const {
+Resolution CallNames::Resolve(const EndpointQuery& query) const {
   static const std::map<std::string, std::string> names = {
       {"10.0.0.1", "ingress"}, {"10.0.0.2", "processor"}, {"10.0.0.3", "egress"}};
-  Endpoint endpoint;
-  endpoint.address = address;
-  if (const auto found = names.find(address.ToString()); found != names.end()) {
+  Resolution resolution;
+  Endpoint& endpoint = resolution.endpoint;
+  endpoint.address = query.address;
+  if (const auto found = names.find(query.address.ToString()); found != names.end()) {
     endpoint.workload = found->second;
     endpoint.pod = endpoint.workload + "-1";
   }
-  return endpoint;
+  return resolution;
 }
 
 }  // namespace audio_latency::correlator::testing

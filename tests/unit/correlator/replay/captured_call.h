@@ -49,7 +49,7 @@ void SetHopsLeft(std::vector<uint8_t>* frame, uint8_t hops_left);
 // Names 10.0.0.1 to 10.0.0.3: ingress-1 (node a), processor-1 (b), egress-1 (c).
 class CallNames final : public EndpointDirectory {
  public:
-  Endpoint Resolve(const IpAddress& address, uint16_t port, int64_t unix_time_ns) const override;
+  Resolution Resolve(const EndpointQuery& query) const override;
 };
 
 }  // namespace audio_latency::correlator::testing

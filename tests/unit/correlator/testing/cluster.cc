@@ -7,15 +7,14 @@ namespace audio_latency::correlator::testing {
 class Cluster::Directory final : public EndpointDirectory {
  public:
   explicit Directory(const std::map<std::string, Endpoint>& pods) : pods_(pods) {}
-  Endpoint Resolve(const IpAddress& address, uint16_t /*port*/,
-                   int64_t /*unix_time_ns*/) const override {
+  Resolution Resolve(const EndpointQuery& query) const override {
     for (const auto& [name, endpoint] : pods_) {
-      if (endpoint.address == address) {
-        return endpoint;
+      if (endpoint.address == query.address) {
+        return {.endpoint = endpoint};
       }
     }
-    Endpoint unknown;
-    unknown.address = address;
+    Resolution unknown;
+    unknown.endpoint.address = query.address;
     return unknown;
   }
 
