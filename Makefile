@@ -20,7 +20,8 @@ RECORD ?=
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup setup-test configure build demo test bench soak interop accuracy fuzz clean format tidy lint
+.PHONY: help setup setup-test configure build demo test bench soak interop accuracy fuzz clean format tidy lint \
+  charts-table
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,7 @@ setup: ## Installs the Debian packages that are missing (needs root only then)
 # These need servers and media programs too.
 setup-test: setup
 	@.ci/setup test
+	@.ci/tools >/dev/null
 
 # What a user runs; the tests and benchmarks are built by the targets that run them.
 PROGRAMS = audio-latency-probe audio-latency-correlator audio-latency
@@ -82,6 +84,9 @@ fuzz: configure ## Every fuzzer for FUZZ_SECONDS=600, as many at a time as there
 
 clean: ## Removes everything that was built
 	@rm -rf $(BUILD)
+
+charts-table: ## Writes the table of values into the chart's README
+	@tools=$$(.ci/tools) && NODE_PATH=$$tools/node_modules node tests/charts/values_table.js
 
 format: setup ## Formats every source file in place
 	@$(SOURCES) | xargs -r clang-format-14 -i

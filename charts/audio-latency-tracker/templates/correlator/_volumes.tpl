@@ -21,7 +21,7 @@
 - name: tls
   secret:
     secretName: {{ include "alt.tlsSecret" (list . "correlator") }}
-    defaultMode: 0440
+    defaultMode: 288  # 0440: the group, fsGroup, reads
 {{- end }}
 {{- if .Values.correlator.tokens.existingSecret }}
 {{ include "alt.tokensVolume" . }}
@@ -37,7 +37,7 @@
 - name: tokens
   secret:
     secretName: {{ .Values.correlator.tokens.existingSecret }}
-    defaultMode: 0440
+    defaultMode: 288  # 0440: the group, fsGroup, reads
     items:
       - key: {{ .Values.correlator.tokens.key }}
         path: tokens
