@@ -107,7 +107,8 @@ absl::Status FlowTable::Describe(const v1::FlowDefinition& definition,
            .transport = static_cast<uint8_t>(definition.transport()),
            .is_rtp = definition.is_rtp(),
            .rtp_ssrc = definition.is_rtp() ? definition.rtp_ssrc() : 0,
-           .initial_sequence = std::nullopt};
+           .initial_sequence = std::nullopt,
+           .container = {}};
   if (definition.has_initial_sequence()) {
     flow->initial_sequence = definition.initial_sequence();
   }

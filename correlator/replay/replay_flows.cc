@@ -22,7 +22,8 @@ FlowDescription Describe(const signature_event& event, const FlowPlace& place) {
                        .transport = event.transport,
                        .is_rtp = IsRtp(event),
                        .rtp_ssrc = IsRtp(event) ? event.rtp_ssrc : 0,
-                       .initial_sequence = std::nullopt};
+                       .initial_sequence = std::nullopt,
+                       .container = {}};
   if (KnowsInitialSequence(event)) {
     flow.initial_sequence = event.initial_sequence;
   }
