@@ -30,7 +30,7 @@ const everything = {
     config: { MAX_CONNECTIONS: 5000, MAX_CONNECTIONS_PER_ADDRESS: 5000 },
     endpoints: [{ address: '192.0.2.1', pod: 'trunk', workload: 'trunk' }],
     tokens: { existingSecret: 'tokens' },
-    service: { type: 'LoadBalancer', port: 9443, annotations: { g: 'h' } },
+    service: { type: 'LoadBalancer', port: 9443, nodePort: 30443, annotations: { g: 'h' } },
     priorityClassName: 'high',
     tolerations: [{ operator: 'Exists' }],
     affinity: { nodeAffinity: {} },
@@ -45,7 +45,7 @@ const everything = {
     rules: { enabled: true, labels: { release: 'prometheus' } },
     dashboards: { enabled: true, annotations: { grafana_folder: 'Audio' } },
   },
-  openshift: { scc: { create: true } },
+  openshift: { enabled: true },
 };
 
 // What switches off all that can be switched off.
@@ -73,6 +73,9 @@ const matrix = {
   'Cilium': { networkPolicy: { enabled: true, flavor: 'cilium' } },
   'a budget that keeps the correlator':
     { podDisruptionBudget: { minAvailable: 1, maxUnavailable: null } },
+  'OpenShift': { openshift: { enabled: true } },
+  'a port of the nodes': { correlator: { service: { type: 'NodePort', nodePort: 30095 } } },
+  'without Kubernetes': { correlator: { config: { K8S_ENABLED: false } } },
   'cri-dockerd': { probe: { allowPrivilegeEscalation: true } },
   'replaced by hand': { probe: { updateStrategy: { type: 'OnDelete', rollingUpdate: null } } },
   'a long name': { fullnameOverride: `${'long-'.repeat(12)}name` },

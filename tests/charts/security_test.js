@@ -48,14 +48,17 @@ for (const [name, values] of Object.entries(matrix)) {
       const expected = pod.name.endsWith('-probe') ? ['hostNetwork', ...CAPABILITIES] : [];
       if (pod.name.endsWith('-probe')) {
         expected.push(...(values.tls?.probeHostPath ? ['volume tls'] : []));
-        expected.push(...(values.probe?.seLinuxOptions ? ['seLinuxOptions'] : []));
+        const selinux = values.probe?.seLinuxOptions || values.openshift?.enabled;
+        expected.push(...(selinux ? ['seLinuxOptions'] : []));
         expected.push(...(values.probe?.allowPrivilegeEscalation ? ['allowPrivilegeEscalation'] : []));
       }
       assert.deepEqual(violations(pod).sort(), expected.sort(), pod.name);
       assert.equal(pod.spec.containers.length, 1);
       const context = pod.spec.containers[0].securityContext;
       assert.equal(context.readOnlyRootFilesystem, true, pod.name);
-      assert.equal(pod.spec.securityContext.runAsUser, 65532, pod.name);
+      // OpenShift gives each namespace a range of users of its own, and takes no others but the probe's.
+      const isTheirs = values.openshift?.enabled && !pod.name.endsWith('-probe');
+      assert.equal(pod.spec.securityContext.runAsUser, isTheirs ? undefined : 65532, pod.name);
       const { requests, limits } = pod.spec.containers[0].resources;
       assert.ok(requests.cpu && requests.memory && limits.memory, pod.name);
       for (const volume of pod.spec.volumes ?? []) {
@@ -83,6 +86,12 @@ test('only what asks the API server has a token and rights', () => {
   }
   const resources = roles[0].rules.flatMap((rule) => rule.resources).sort();
   assert.deepEqual(resources, ['jobs', 'nodes', 'pods', 'replicasets', 'services']);
+});
+
+test('without Kubernetes the correlator has neither', () => {
+  const objects = render({ correlator: { config: { K8S_ENABLED: 'false' } } });
+  assert.deepEqual(ofKind(objects, 'ClusterRole'), []);
+  assert.equal(find(objects, 'Deployment').spec.template.spec.automountServiceAccountToken, false);
 });
 
 test('a probe may report as any node only where its certificate can name none', () => {

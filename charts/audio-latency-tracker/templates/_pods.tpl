@@ -74,9 +74,11 @@ TLS_CA_FILE: /etc/audio-latency/tls/ca.crt
 {{/* Pod Security "restricted", for what needs no rights. */}}
 {{- define "alt.restrictedPod" -}}
 runAsNonRoot: true
+{{- if not .Values.openshift.enabled }}
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
+{{- end }}
 seccompProfile:
   type: RuntimeDefault
 {{- end }}

@@ -19,6 +19,12 @@
 {{- if eq (int64 $values.correlator.service.port) (int64 $values.correlator.metricsPort) }}
 {{- fail "correlator.service.port and correlator.metricsPort must differ" }}
 {{- end }}
+{{- if and (eq $values.correlator.service.type "NodePort") (not $values.correlator.service.nodePort) }}
+{{- fail "correlator.service.type NodePort: set correlator.service.nodePort, so that TCP and UDP get the same port of the nodes" }}
+{{- end }}
+{{- if and (eq $values.correlator.service.type "ClusterIP") $values.correlator.service.nodePort }}
+{{- fail "correlator.service.nodePort is set, but correlator.service.type is ClusterIP" }}
+{{- end }}
 {{- with $values.probe.updateStrategy.rollingUpdate }}
 {{- if and (hasKey . "maxSurge") (not (has (toString .maxSurge) (list "0" "0%"))) }}
 {{- fail "probe.updateStrategy.rollingUpdate.maxSurge must be 0: two probes cannot have one metrics port of the node's network" }}
