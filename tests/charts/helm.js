@@ -34,7 +34,12 @@ function withValues(args, values) {
 }
 
 function template(values, ...args) {
-  return withValues(['template', RELEASE, CHART, '--namespace', NAMESPACE, ...args], values);
+  return templateOf(RELEASE, CHART, values, '--namespace', NAMESPACE, ...args);
+}
+
+// The same as another release of a chart in another folder.
+function templateOf(release, chart, values, ...args) {
+  return withValues(['template', release, chart, ...args], values);
 }
 
 function lint(values) {
@@ -111,5 +116,6 @@ function environment(objects, pod) {
 }
 
 module.exports = {
-  CHART, NAMESPACE, RELEASE, fullName, helm, lint, template, render, renderAnew, refusal, find, ofKind, pods, environment,
+  CHART, NAMESPACE, RELEASE, fullName, helm, lint, template, templateOf, render, renderAnew,
+  refusal, find, ofKind, pods, environment,
 };

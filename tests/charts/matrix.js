@@ -30,7 +30,7 @@ const everything = {
     config: { MAX_CONNECTIONS: 5000, MAX_CONNECTIONS_PER_ADDRESS: 5000 },
     endpoints: [{ address: '192.0.2.1', pod: 'trunk', workload: 'trunk' }],
     tokens: { existingSecret: 'tokens' },
-    service: { type: 'LoadBalancer', port: 9443, nodePort: 30443, annotations: { g: 'h' } },
+    service: { type: 'NodePort', port: 9443, nodePort: 30443, annotations: { g: 'h' } },
     priorityClassName: 'high',
     tolerations: [{ operator: 'Exists' }],
     affinity: { nodeAffinity: {} },
@@ -74,6 +74,7 @@ const matrix = {
   'a budget that keeps the correlator':
     { podDisruptionBudget: { minAvailable: 1, maxUnavailable: null } },
   'OpenShift': { openshift: { enabled: true } },
+  'a load balancer': { correlator: { service: { type: 'LoadBalancer' } } },
   'a port of the nodes': { correlator: { service: { type: 'NodePort', nodePort: 30095 } } },
   'without Kubernetes': { correlator: { config: { K8S_ENABLED: false } } },
   'cri-dockerd': { probe: { allowPrivilegeEscalation: true } },
