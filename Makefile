@@ -96,6 +96,7 @@ tidy: configure ## Looks for mistakes with clang-tidy
 	@$(SOURCES) | grep '\.cc$$' | sort -u | \
 	  xargs -r -P $(JOBS) -n 4 clang-tidy-14 --quiet -p $(BUILD)
 
-lint: setup ## Checks the formatting of all files, and the protocol (buf)
+lint: setup ## Checks the formatting of all files, the protocol (buf) and the chart (helm)
 	@$(SOURCES) | xargs -r clang-format-14 --dry-run -Werror
-	@tools=$$(.ci/tools) && cd proto && "$$tools/bin/buf" lint
+	@tools=$$(.ci/tools) && (cd proto && "$$tools/bin/buf" lint) && \
+	  "$$tools/bin/helm" lint --strict --quiet charts/audio-latency-tracker
