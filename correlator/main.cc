@@ -36,11 +36,13 @@
 #include "correlator/clock/linear_clock_model.h"
 #include "correlator/config/correlator_config.h"
 #include "correlator/endpoints/endpoint_directory.h"
+#include "correlator/endpoints/layered_directory.h"
 #include "correlator/flows/flow_registry.h"
 #include "correlator/ingest/clock_server.h"
 #include "correlator/ingest/clock_sessions.h"
 #include "correlator/ingest/node_table.h"
 #include "correlator/ingest/probe_service.h"
+#include "correlator/kubernetes/kubernetes.h"
 #include "correlator/load/load_monitor.h"
 #include "correlator/matching/matching_stage.h"
 #include "correlator/metrics/correlator_metrics.h"
@@ -64,16 +66,30 @@ std::string RandomInstance() {
   return fmt::format("{:08x}{:08x}", random(), random());
 }
 
-absl::StatusOr<std::unique_ptr<EndpointDirectory>> OpenDirectory(const CorrelatorConfig& config) {
-  if (config.endpoints_file.empty()) {
-    return MakeEmptyDirectory();
+// Null where names do not come from Kubernetes.
+std::unique_ptr<Kubernetes> StartKubernetes(const CorrelatorConfig& config, const Clock& realtime,
+                                            const Clock& monotonic, Logger* logger) {
+  return config.cluster.has_value()
+             ? Kubernetes::Start(*config.cluster, {.is_required = config.is_cluster_required},
+                                 realtime, monotonic, logger)
+             : nullptr;
+}
+
+// What the file names goes before what Kubernetes does. `kubernetes` may be null.
+absl::StatusOr<std::unique_ptr<EndpointDirectory>> OpenDirectory(const CorrelatorConfig& config,
+                                                                 const Kubernetes* kubernetes) {
+  std::unique_ptr<EndpointDirectory> directory = MakeEmptyDirectory();
+  if (!config.endpoints_file.empty()) {
+    auto file = LoadEndpointFile(config.endpoints_file);
+    if (!file.ok()) {
+      return absl::Status(file.status().code(),
+                          fmt::format("ENDPOINTS_FILE: {}", Message(file.status())));
+    }
+    directory = *std::move(file);
   }
-  auto directory = LoadEndpointFile(config.endpoints_file);
-  if (!directory.ok()) {
-    return absl::Status(directory.status().code(),
-                        fmt::format("ENDPOINTS_FILE: {}", Message(directory.status())));
-  }
-  return directory;
+  return kubernetes == nullptr
+             ? std::move(directory)
+             : MakeLayeredDirectory(std::move(directory), kubernetes->directory());
 }
 
 GrpcServerOptions ServerOptions(const CorrelatorConfig& config) {
@@ -99,9 +115,10 @@ std::unique_ptr<DatagramSocket> OpenClockSocket(const CorrelatorConfig& config, 
   return nullptr;
 }
 
-std::vector<TableUse> Tables(const FlowRegistry& flows, const NodeTable& nodes,
-                             const ClockSessions& clock_sessions, const ClockStage& clocks,
-                             const MatchingStage& matching, const PathStage& paths) {
+std::vector<TableUse> Tables(const Kubernetes* kubernetes, const FlowRegistry& flows,
+                             const NodeTable& nodes, const ClockSessions& clock_sessions,
+                             const ClockStage& clocks, const MatchingStage& matching,
+                             const PathStage& paths) {
   std::vector<TableUse> tables = flows.Tables();
   tables.push_back(nodes.Use());
   tables.push_back(clock_sessions.Use());
@@ -109,17 +126,32 @@ std::vector<TableUse> Tables(const FlowRegistry& flows, const NodeTable& nodes,
   for (std::vector<TableUse> of_stage : {matching.Tables(), paths.Tables()}) {
     std::move(of_stage.begin(), of_stage.end(), std::back_inserter(tables));
   }
+  if (kubernetes != nullptr) {
+    std::vector<TableUse> of_cluster = kubernetes->Tables();
+    std::move(of_cluster.begin(), of_cluster.end(), std::back_inserter(tables));
+  }
   return tables;
 }
 
-std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics, const GrpcServer* grpc) {
+std::vector<HttpRoute> Routes(CorrelatorMetrics* metrics, const GrpcServer* grpc,
+                              const Kubernetes* kubernetes) {
   const auto ok = [] { return HttpResponse{.body = "ok\n"}; };
-  // The page is served only once all stages run, so that being there is being ready.
+  // The page is served only once all stages run; what may be missing then are names.
+  const auto ready = [kubernetes] {
+    if (kubernetes == nullptr) {
+      return HttpResponse{.body = "ok\n"};
+    }
+    const Kubernetes::Readiness readiness = kubernetes->readiness();
+    return HttpResponse{
+        .status = readiness.is_ready ? 200 : 503,
+        .body = fmt::format("{}{}\n", readiness.is_ready ? "ok\n" : "", readiness.text)};
+  };
   return {{.path = "/healthz", .handler = ok},
-          {.path = "/readyz", .handler = ok},
-          {.path = "/metrics", .handler = [metrics, grpc] {
+          {.path = "/readyz", .handler = ready},
+          {.path = "/metrics", .handler = [metrics, grpc, kubernetes] {
              return HttpResponse{.content_type = std::string(kMetricsContentType),
                                  .body = metrics->Text() + ServerMetricsText(grpc->statistics()) +
+                                         (kubernetes == nullptr ? "" : kubernetes->MetricsText()) +
                                          ProcessMetricsText()};
            }}};
 }
@@ -139,7 +171,10 @@ void MakeRoomForConnections(const CorrelatorConfig& config, Logger* logger) {
 absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown* shutdown,
                  Logger* logger) {
   const MonotonicClock monotonic;
-  ASSIGN_OR_RETURN(const std::unique_ptr<EndpointDirectory> directory, OpenDirectory(config));
+  const std::unique_ptr<Kubernetes> kubernetes =
+      StartKubernetes(config, realtime, monotonic, logger);
+  ASSIGN_OR_RETURN(const std::unique_ptr<EndpointDirectory> directory,
+                   OpenDirectory(config, kubernetes.get()));
   const std::unique_ptr<FlowRegistry> flows =
       FlowRegistry::Create(*directory, config.max_flows, config.max_flows_per_probe);
 
@@ -209,20 +244,25 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                                                    .realtime = realtime,
                                                    .matching = matching.get(),
                                                    .load = load.get()});
-  const std::unique_ptr<CorrelatorMetrics> metrics = CorrelatorMetrics::Create(
-      {.paths = *paths,
-       .nodes = nodes,
-       .matching = *matching,
-       .load = *load,
-       .tables = [&] { return Tables(*flows, nodes, clock_sessions, *clocks, *matching, *paths); }},
-      config.max_series);
+  const std::unique_ptr<CorrelatorMetrics> metrics =
+      CorrelatorMetrics::Create({.paths = *paths,
+                                 .nodes = nodes,
+                                 .matching = *matching,
+                                 .load = *load,
+                                 .tables =
+                                     [&] {
+                                       return Tables(kubernetes.get(), *flows, nodes,
+                                                     clock_sessions, *clocks, *matching, *paths);
+                                     }},
+                                config.max_series);
   EnableHealthAndReflection();
   ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcServer> grpc,
       GrpcServer::Start(ServerOptions(config), {probe_service.get(), latency_service.get()},
                         realtime, monotonic, logger));
-  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
-      config.metrics_address, config.metrics_port, Routes(metrics.get(), grpc.get()));
+  absl::StatusOr<std::unique_ptr<HttpServer>> http =
+      HttpServer::Start(config.metrics_address, config.metrics_port,
+                        Routes(metrics.get(), grpc.get(), kubernetes.get()));
   if (!http.ok()) {
     return absl::Status(http.status().code(),
                         fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)", Message(http.status())));

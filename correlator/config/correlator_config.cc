@@ -79,7 +79,7 @@ void DeclareSecurity(ConfigParser* parser, CorrelatorConfig* config, Numbers* nu
 }
 
 void Declare(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
-             std::string* log_level) {
+             ClusterChoice* cluster, std::string* log_level) {
   parser->AddString("GRPC_ADDRESS", "address that probes and the command line connect to",
                     &config->grpc_address);
   parser->AddInteger("GRPC_PORT", "port that probes and the command line connect to; 0: any", 0,
@@ -92,6 +92,14 @@ void Declare(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
                     {"trace", "debug", "info", "warn", "error"}, log_level);
   parser->AddString("ENDPOINTS_FILE", "YAML file that names addresses; empty: none",
                     &config->endpoints_file);
+  parser->AddChoice(
+      "K8S_ENABLED",
+      "whether names come from Kubernetes; auto: in a pod, or where KUBECONFIG is set",
+      {"auto", "true", "false"}, &cluster->mode);
+  parser->AddString("KUBECONFIG",
+                    "file of how to reach the cluster, or several with colons between; empty: as "
+                    "a pod does, by its service account",
+                    &cluster->kubeconfig);
   AddSignatureOptions(parser, &config->signature);
   parser->AddInteger("MATCH_WINDOW_MS", "longest delay between two sights of one piece of audio",
                      100, 60'000, &numbers->match_window_ms);
@@ -163,7 +171,8 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
   ConfigParser parser("audio-latency-correlator",
                       "Meets the signatures of all probes again and tells the delay of every hop.");
   std::string probe_identity = "certificate";
-  Declare(&parser, &config, &numbers, &log_level);
+  ClusterChoice cluster;
+  Declare(&parser, &config, &numbers, &cluster, &log_level);
   DeclareSecurity(&parser, &config, &numbers, &probe_identity);
   ASSIGN_OR_RETURN(const ConfigParser::Outcome outcome, parser.Parse(arguments, environment));
   if (outcome != ConfigParser::Outcome::kRun) {
@@ -181,6 +190,8 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
   config.one_certificate_for_all_probes = probe_identity == "shared";
   Take(numbers, cores, &config);
   config.warnings = parser.warnings();
+  ASSIGN_OR_RETURN(config.cluster, FindCluster(cluster, environment, &config.warnings));
+  config.is_cluster_required = cluster.mode == "true";
   if (config.tls.mode == "off" && !IsLoopbackHost(config.grpc_address)) {
     config.warnings.push_back(
         "TLS=off: whoever reaches GRPC_PORT can report as any node, and read questions, answers "

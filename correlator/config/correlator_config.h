@@ -15,6 +15,7 @@
 #include "common/logging/logger.h"
 #include "common/signature/signature_parameters.h"
 #include "common/tls/tls_options.h"
+#include "correlator/kubernetes/cluster_access.h"
 #include "correlator/matching/matching_stage.h"
 #include "correlator/paths/path_stage.h"
 #include "correlator/server/listener.h"
@@ -36,6 +37,10 @@ struct CorrelatorConfig {
   LogLevel log_level = LogLevel::kInfo;
   // "": no names.
   std::string endpoints_file;
+  // Nothing: names do not come from Kubernetes.
+  std::optional<ClusterAccess> cluster;
+  // K8S_ENABLED is "true": names are waited for before the correlator is ready.
+  bool is_cluster_required = false;
   SignatureParameters signature;
   // `threads` is never 0.
   MatchingStageOptions matching;
@@ -53,7 +58,7 @@ struct CorrelatorConfig {
 };
 
 // Nothing when help or the version was asked for (and printed). MATCHER_THREADS = 0 means
-// `cores`, but at most 4.
+// `cores`, but at most 4. The files of KUBECONFIG, and whether a pod has a token, are looked at.
 absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
     std::span<const char* const> arguments, const std::map<std::string, std::string>& environment,
     uint32_t cores);
