@@ -89,10 +89,15 @@ void SyncBoard::Failed(Resource resource, ApiError error, const std::string& mes
   state.failing = error;
   state.trouble = fmt::format("{}: {}: {}; {}", server_, FactsOf(resource).plural, message,
                               FactsOf(error).advice);
-  if (is_told) {
-    return;
+  if (!is_told) {
+    state.told_ns = now_ns;
+    TellFailure(resource, error, message);
   }
-  state.told_ns = now_ns;
+  // It may have been the last that was waited for.
+  TellSynced();
+}
+
+void SyncBoard::TellFailure(Resource resource, ApiError error, const std::string& message) {
   logger_.Warn("kubernetes_unreachable",
                fmt::format("The API server does not tell of {}: {}; {}. Names are those known so "
                            "far, and addresses",

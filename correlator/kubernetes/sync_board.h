@@ -67,6 +67,7 @@ class SyncBoard {
   bool WasToldLately(const State& state, ApiError error, int64_t now_ns) const;
   void Recovered(State* state);
   bool IsReady() const;
+  void TellFailure(Resource resource, ApiError error, const std::string& message);
   void TellSynced();
 
   const std::string server_;

@@ -28,6 +28,25 @@ TEST_CASE("The defaults are those that are documented") {
   CHECK((*config)->signature.algorithm == "xxhash");
 }
 
+TEST_CASE("Names come from Kubernetes where there is one, unless told otherwise") {
+  const Environment outside = {{"TLS", "off"}};
+  CHECK_FALSE((*ParseCorrelatorConfig({}, outside, 1))->cluster.has_value());
+  CHECK_FALSE((*ParseCorrelatorConfig({}, outside, 1))->is_cluster_required);
+
+  const auto parse = [](const std::string& mode) {
+    return ParseCorrelatorConfig(
+        {}, {{"TLS", "off"}, {"K8S_ENABLED", mode}, {"KUBECONFIG", "/nowhere/config"}}, 1);
+  };
+  CHECK(!(*parse("false"))->cluster.has_value());
+  for (const char* const mode : {"auto", "true"}) {
+    CHECK_THAT(Message(parse(mode).status()),
+               Contains("KUBECONFIG") && Contains("/nowhere/config"));
+  }
+  CHECK_THAT(Message(parse("yes").status()), Contains("auto") && Contains("false"));
+  CHECK_THAT(Message(ParseCorrelatorConfig({}, {{"K8S_ENABLED", "true"}}, 1).status()),
+             Contains("KUBECONFIG"));
+}
+
 TEST_CASE("There is a matcher a core, but no more than learn well, unless told so") {
   const Environment none = {{"GRPC_ADDRESS", "::1"}};
   CHECK((*ParseCorrelatorConfig({}, none, 0))->matching.threads == 1);

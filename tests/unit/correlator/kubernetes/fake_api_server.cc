@@ -136,8 +136,8 @@ struct FakeApiServer::Parts {
     response.set_chunked_content_provider(
         "application/json", [this](size_t offset, httplib::DataSink& sink) {
           std::unique_lock lock(mutex);
-          const bool ends = changed.wait_for(lock, std::chrono::milliseconds(20),
-                                             [this] { return is_ending; });
+          const bool ends =
+              changed.wait_for(lock, std::chrono::milliseconds(20), [this] { return is_ending; });
           const std::string_view piece = offset == 0 ? R"({"items":[)" : " ";
           return !ends && sink.write(piece.data(), piece.size());
         });
@@ -147,8 +147,8 @@ struct FakeApiServer::Parts {
     ++open_watches;
     response.set_chunked_content_provider(
         "application/json",
-        [this, kind, from, at_cut = cuts,
-         at_expiry = expiries](size_t, httplib::DataSink& sink) mutable {
+        [this, kind, from, at_cut = cuts, at_expiry = expiries](size_t,
+                                                                httplib::DataSink& sink) mutable {
           std::unique_lock lock(mutex);
           const auto next = [&] {
             return std::find_if(kind->lines.begin(), kind->lines.end(),
@@ -190,8 +190,8 @@ struct FakeApiServer::Parts {
     }
     kind.lines.push_back(
         {.version = version,
-         .text = json{{"type", is_there && is_known ? "MODIFIED" : type}, {"object", object}}
-                     .dump()});
+         .text =
+             json{{"type", is_there && is_known ? "MODIFIED" : type}, {"object", object}}.dump()});
     changed.notify_all();
   }
 };

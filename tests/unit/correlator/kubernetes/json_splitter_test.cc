@@ -71,16 +71,15 @@ TEST_CASE("An empty list has no items") {
 
 TEST_CASE("An item that is too large is left out and counted, the rest is not") {
   const std::string large(5000, 'x');
-  const Split split =
-      SplitList(R"({"items":[{"a":1},{"b":")" + large + R"("},{"c":3}]})", 64, 100);
+  const Split split = SplitList(R"({"items":[{"a":1},{"b":")" + large + R"("},{"c":3}]})", 64, 100);
   CHECK(split.is_complete);
   CHECK(split.values == std::vector<std::string>{R"({"a":1})", R"({"c":3})"});
   CHECK(split.oversized == 1);
 }
 
 TEST_CASE("What is no list is refused or never complete") {
-  for (const char* const text :
-       {"[]", "}", "{}}", R"({"items":[}]})", R"({"items":[{"a":1}})", "\"", "{", R"({"items":[)"}) {
+  for (const char* const text : {"[]", "}", "{}}", R"({"items":[}]})", R"({"items":[{"a":1}})",
+                                 "\"", "{", R"({"items":[)"}) {
     CAPTURE(text);
     const Split split = SplitList(text, 1);
     CHECK_FALSE((split.is_good && split.is_complete));

@@ -51,7 +51,8 @@ TEST_CASE("A pod is decoded: who it is, whose, where, since when") {
 
 TEST_CASE("A port's protocol is TCP unless it says otherwise") {
   const auto pod = DecodeObject(
-      PodJson({.name = "a", .uid = 1, .ports = {{.container = 1}, {.container = 2, .protocol = "UDP"}}})
+      PodJson(
+          {.name = "a", .uid = 1, .ports = {{.container = 1}, {.container = 2, .protocol = "UDP"}}})
           .dump());
   REQUIRE(pod.has_value());
   REQUIRE(pod->ports.size() == 2);
@@ -70,7 +71,8 @@ TEST_CASE("Only an owner that is the controller counts") {
 
 TEST_CASE("Services and nodes are decoded, headless and nameless addresses left out") {
   const auto service = DecodeObject(
-      ServiceJson({.name = "p", .uid = 7, .addresses = {"10.96.0.7", "fd00:96::7"}, .node_port = 30000})
+      ServiceJson(
+          {.name = "p", .uid = 7, .addresses = {"10.96.0.7", "fd00:96::7"}, .node_port = 30000})
           .dump());
   REQUIRE(service.has_value());
   CHECK(service->addresses == std::vector{Address("10.96.0.7"), Address("fd00:96::7")});
@@ -172,10 +174,9 @@ TEST_CASE("A UID is a UUID in either case") {
   CHECK(Uid::Parse(text)->ToString() == text);
   CHECK(Uid::Parse("4E3D1F3A-0C59-4B56-9B0A-2F4F7C9B2F11") == Uid::Parse(text));
   CHECK(Uid().ToString().empty());
-  for (const char* const wrong : {"", "4e3d1f3a0c594b569b0a2f4f7c9b2f11",
-                                  "4e3d1f3a-0c59-4b56-9b0a-2f4f7c9b2f1",
-                                  "4e3d1f3a-0c59-4b56-9b0a-2f4f7c9b2f1g",
-                                  "4e3d1f3a_0c59-4b56-9b0a-2f4f7c9b2f11"}) {
+  for (const char* const wrong :
+       {"", "4e3d1f3a0c594b569b0a2f4f7c9b2f11", "4e3d1f3a-0c59-4b56-9b0a-2f4f7c9b2f1",
+        "4e3d1f3a-0c59-4b56-9b0a-2f4f7c9b2f1g", "4e3d1f3a_0c59-4b56-9b0a-2f4f7c9b2f11"}) {
     CHECK_FALSE(Uid::Parse(wrong).has_value());
   }
 }
