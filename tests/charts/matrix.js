@@ -76,6 +76,7 @@ const matrix = {
   'OpenShift': { openshift: { enabled: true } },
   'a load balancer': { correlator: { service: { type: 'LoadBalancer' } } },
   'a port of the nodes': { correlator: { service: { type: 'NodePort', nodePort: 30095 } } },
+  'without Kubernetes': { correlator: { config: { K8S_ENABLED: false } } },
   'cri-dockerd': { probe: { allowPrivilegeEscalation: true } },
   'replaced by hand': { probe: { updateStrategy: { type: 'OnDelete', rollingUpdate: null } } },
   'a long name': { fullnameOverride: `${'long-'.repeat(12)}name` },

@@ -88,6 +88,12 @@ test('only what asks the API server has a token and rights', () => {
   assert.deepEqual(resources, ['jobs', 'nodes', 'pods', 'replicasets', 'services']);
 });
 
+test('without Kubernetes the correlator has neither', () => {
+  const objects = render({ correlator: { config: { K8S_ENABLED: 'false' } } });
+  assert.deepEqual(ofKind(objects, 'ClusterRole'), []);
+  assert.equal(find(objects, 'Deployment').spec.template.spec.automountServiceAccountToken, false);
+});
+
 test('a probe may report as any node only where its certificate can name none', () => {
   const identity = (values) => find(render(values), 'ConfigMap', '-correlator').data.PROBE_IDENTITY;
   assert.equal(identity({}), 'shared');

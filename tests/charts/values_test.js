@@ -61,6 +61,8 @@ const wrong = [
     ['set correlator.service.nodePort']],
   ['a port of the nodes for a Service that has none', { correlator: { service: { nodePort: 30095 } } },
     ['correlator.service.type is ClusterIP']],
+  ['a word for K8S_ENABLED that does not exist', { correlator: { config: { K8S_ENABLED: 'yes' } } },
+    ['/correlator/config/K8S_ENABLED', "'auto', 'true', 'false'"]],
   ['a hold longer than the window', { correlator: { config: { MATCH_HOLD_MS: 500, MATCH_WINDOW_MS: 400 } } },
     ['MATCH_HOLD_MS must not be above']],
   ['more flows at a probe than the correlator takes of one', { probe: { config: { MAX_FLOWS: 30000 } } },
