@@ -11,7 +11,7 @@ const { everything, matrix } = require('./matrix.js');
 
 const README = path.join(__dirname, '../../README.md');
 // What a pod needs no value for: extraEnv sets these.
-const BY_EXTRA_ENV = { probe: [], correlator: ['GRPC_ADDRESS', 'METRICS_ADDRESS'] };
+const BY_EXTRA_ENV = { probe: [], correlator: ['GRPC_ADDRESS', 'METRICS_ADDRESS', 'KUBECONFIG'] };
 
 // The README's tables of options: {Probe, Correlator, Both} -> {NAME: default as it stands there}.
 function documentedOptions() {
