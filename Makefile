@@ -20,11 +20,11 @@ RECORD ?=
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup setup-test configure build demo test bench soak interop accuracy fuzz clean format tidy lint \
+.PHONY: help setup setup-test setup-kubernetes configure build demo test test-kubernetes bench soak interop accuracy fuzz clean format tidy lint \
   charts-table
 
 help: ## Shows this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs the Debian packages that are missing (needs root only then)
 	@.ci/setup build
@@ -33,6 +33,12 @@ setup: ## Installs the Debian packages that are missing (needs root only then)
 setup-test: setup
 	@.ci/setup test
 	@.ci/tools >/dev/null
+
+setup-kubernetes: setup
+	@.ci/setup kubernetes
+
+# The Kubernetes API server of the tests, built where it is not in the cache yet. Prints its path.
+API_SERVER = tests/kubernetes/api_server/build.sh
 
 # What a user runs; the tests and benchmarks are built by the targets that run them.
 PROGRAMS = audio-latency-probe audio-latency-correlator audio-latency
@@ -55,7 +61,15 @@ demo: configure ## Real speech through three nodes: the delay of every hop (DEMO
 
 test: setup-test configure ## Builds and runs every test; what needs root is skipped without it, and counted
 	@$(NINJA)
+	@$(API_SERVER) >/dev/null || { \
+	  echo "test: NO KUBERNETES API SERVER: the tests with the label kubernetes are skipped" >&2; \
+	  [ -z "$${AUDIO_LATENCY_REQUIRE_KUBERNETES-}" ]; }
 	@cd $(BUILD) && ctest --output-on-failure --parallel $(JOBS) $(CTEST_ARGUMENTS)
+
+test-kubernetes: setup-kubernetes configure ## Tests against a real API server
+	@$(NINJA) --target kubernetes-tests
+	@$(API_SERVER) >/dev/null
+	@cd $(BUILD) && AUDIO_LATENCY_REQUIRE_KUBERNETES=1 ctest --output-on-failure -L kubernetes
 
 bench: configure ## Measures the BPF programs, the probe and the correlator; writes build/bench.json
 	@$(NINJA) --target $(PROGRAMS) run-benchmarks bench_bpf bench_probe bench_correlator

@@ -72,7 +72,7 @@ expect "others do as before" [ -L "$services/multi-user.target.wants/mine.servic
 
 run build 0
 expect "setup build ends well" [ "$status" -eq 0 ]
-for server in nginx postgresql prometheus rtpengine kamailio; do
+for server in nginx postgresql prometheus rtpengine kamailio etcd-server; do
   expect "building needs no $server" \
     [ -z "$(grep -w "$server" "$folder/log" | sed 's/prometheus-cpp-dev//g' | grep -w "$server")" ]
 done
@@ -87,6 +87,10 @@ chmod 755 "$policy"
 run test 0
 expect "the machine's own policy counts" grep -qx 'policy 104' "$folder/log"
 expect "and stays" [ -x "$policy" ]
+
+run kubernetes 0
+expect "setup kubernetes ends well" [ "$status" -eq 0 ]
+expect "etcd is for the API server" grep -q ' etcd-server ' "$folder/log"
 
 for words in "" "all"; do
   run "$words" 0
