@@ -20,7 +20,7 @@ RECORD ?=
 # Every C and C++ file of ours that is under version control or about to be.
 SOURCES = git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.c'
 
-.PHONY: help setup setup-test setup-kubernetes configure build demo test test-kubernetes bench soak interop accuracy fuzz clean format tidy lint \
+.PHONY: help setup setup-test setup-kubernetes configure build demo images test test-kubernetes bench soak interop accuracy fuzz clean format tidy lint \
   charts-table
 
 help: ## Shows this list
@@ -58,6 +58,9 @@ demo: configure ## Real speech through three nodes: the delay of every hop (DEMO
 	@$(NINJA) --target $(PROGRAMS) lab-demo lab-audio
 	@$(BUILD)/bin/lab-demo --seconds $(DEMO_SECONDS) --output $(BUILD)/demo \
 	  $(if $(RECORD),--record $(RECORD))
+
+images: ## Builds the images of both programs into build/images, without a container engine (root)
+	@docker/build.sh $(BUILD)/images
 
 test: setup-test configure ## Builds and runs every test; what needs root is skipped without it, and counted
 	@$(NINJA)

@@ -11,11 +11,19 @@ RUN apt-get update; \
       "${packages[@]}" ca-certificates ccache jq libcap2-bin; \
     apt-get clean; \
     rm -rf /var/lib/apt/lists/*
-COPY . /src
 WORKDIR /src
+COPY CMakeLists.txt CMakePresets.json ./
+COPY bpf bpf
+COPY common common
+COPY correlator correlator
+COPY probe probe
+COPY proto proto
+COPY docker/compile.sh docker/
 RUN docker/compile.sh /programs
 
 FROM programs AS root
+COPY LICENSE ./
+COPY docker docker
 RUN docker/make-root.sh /image audio-latency-correlator audio-latency
 
 FROM scratch

@@ -10,22 +10,23 @@ def spdx_licences: {
   "gpl-2.0": "GPL-2.0-only", "gpl-2.0+": "GPL-2.0-or-later", "gpl-3": "GPL-3.0-only",
   "gpl-3+": "GPL-3.0-or-later", "lgpl-2": "LGPL-2.0-only", "lgpl-2+": "LGPL-2.0-or-later",
   "lgpl-2.1": "LGPL-2.1-only", "lgpl-2.1+": "LGPL-2.1-or-later", "lgpl-3": "LGPL-3.0-only",
-  "lgpl-3+": "LGPL-3.0-or-later"
+  "lgpl-3+": "LGPL-3.0-or-later", "0bsd": "0BSD", "x11": "X11"
 };
 
-# "GPL-2+ or LGPL-3+" in SPDX's words; null where a name in it is none of the above.
-def licence_choice:
-  [splits(" +or +") | ascii_downcase | spdx_licences[.]]
-  | if any(. == null) then null elif length == 1 then .[0] else "(" + join(" OR ") + ")" end;
-
-def licence_expression:
-  [.[] | splits(",? +and +|, *") | licence_choice]
-  | if length == 0 or any(. == null) then "NOASSERTION" else unique | join(" AND ") end;
-
 # A text as an identifier may hold it.
-def identifier: gsub("[^A-Za-z0-9.-]"; "-");
+def identifier: gsub("[^A-Za-z0-9.-]+"; "-");
 def package_id: "SPDXRef-Package-" + identifier;
 def file_id: "SPDXRef-File-" + identifier;
+
+# What SPDX has no name for refers to the copyright file.
+def licence_id: spdx_licences[ascii_downcase] // ("LicenseRef-" + identifier);
+def licence_names: [.[] | splits(",? +and +|, *") | splits(" +or +")];
+
+# "GPL-2+ or LGPL-3+" in SPDX's words.
+def licence_choice: [splits(" +or +") | licence_id] | if length == 1 then .[0] else "(" + join(" OR ") + ")" end;
+def licence_expression:
+  [.[] | splits(",? +and +|, *") | licence_choice]
+  | if length == 0 then "NOASSERTION" else unique | join(" AND ") end;
 
 def lines: split("\n") | map(select(. != "") | split("\t"));
 
@@ -69,6 +70,11 @@ def lines: split("\n") | map(select(. != "") | split("\t"));
           referenceLocator: "pkg:deb/debian/\(.name | @uri)@\(.version | @uri)?arch=\(.architecture)&distro=debian-\($release)"
         }]
       } + (if .homepage == "" then {} else {homepage} end) + described))),
+  hasExtractedLicensingInfos: (
+    [$packages[].licences | licence_names[] | {name: ., licenseId: licence_id}]
+    | map(select(.licenseId | startswith("LicenseRef-"))) | unique_by(.licenseId)
+    | map(. + {extractedText:
+        "See the copyright files in /usr/share/doc of the image, where this name is used."})),
   files: ($file | map({
     fileName: ("." + .path),
     SPDXID: (.path | file_id),

@@ -28,8 +28,8 @@ struct ContainerOptions {
   uid_t user = 65532;
   // capabilities.add after dropping all: bit n is capability n.
   uint64_t capabilities = 0;
-  // containerd's and CRI-O's: a user other than 0 has the capabilities up to the moment the program is
-  // executed. Otherwise (Docker Engine) they are in the bounding set only.
+  // containerd's and CRI-O's: a user other than 0 has the capabilities up to the moment the program
+  // is executed. Otherwise (Docker Engine) they are in the bounding set only.
   bool keeps_permitted = true;
   // allowPrivilegeEscalation is false.
   bool no_new_privileges = true;

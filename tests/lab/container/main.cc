@@ -25,8 +25,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--empty-permitted", empty_permitted,
                "capabilities are in the bounding set only, as Docker Engine has it");
-  app.add_flag("--allow-privilege-escalation", allow_privilege_escalation,
-               "without no_new_privs");
+  app.add_flag("--allow-privilege-escalation", allow_privilege_escalation, "without no_new_privs");
   app.add_option("--mount", mounts, "file or folder outside, and its path inside; read-only")
       ->allow_extra_args(false);
   app.add_option("command", command, "program inside, and its arguments")->required();

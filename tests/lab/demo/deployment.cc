@@ -26,9 +26,11 @@ std::string LastWords(const std::string& log_path) {
 }
 
 absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(Cluster* cluster,
-                                                               const std::string& log_folder) {
+                                                               const std::string& log_folder,
+                                                               DeployedPrograms programs) {
   ASSIGN_OR_RETURN(Machine* const machine, cluster->AddMachine("correlator"));
-  return std::unique_ptr<Deployment>(new Deployment(cluster, machine, log_folder));
+  return std::unique_ptr<Deployment>(
+      new Deployment(cluster, machine, log_folder, std::move(programs)));
 }
 
 Deployment::~Deployment() {
@@ -49,7 +51,7 @@ absl::Status Deployment::StartCorrelator(const std::map<std::string, std::string
   const std::string endpoints_path = log_folder_ + "/endpoints.yaml";
   std::ofstream(endpoints_path) << cluster_->EndpointsYaml();
   ProcessOptions options;
-  options.arguments = {BuiltProgram("audio-latency-correlator")};
+  options.arguments = programs_.correlator;
   options.network = &machine_->network;
   options.environment = environment;
   options.environment.insert({{"GRPC_PORT", std::to_string(kCorrelatorGrpcPort)},
@@ -100,7 +102,7 @@ void Deployment::SignalCorrelator(int number) const {
 absl::Status Deployment::StartProbes(const std::map<std::string, std::string>& environment) {
   for (const auto& node : cluster_->nodes()) {
     ProcessOptions options;
-    options.arguments = {BuiltProgram("audio-latency-probe")};
+    options.arguments = programs_.probe;
     options.network = &node->machine.network;
     options.environment = environment;
     options.environment.insert({{"INTERFACE", "auto"},
@@ -200,7 +202,7 @@ absl::Status Deployment::WaitUntilReady(int timeout_ms) {
 
 absl::StatusOr<CommandResult> Deployment::RunCommandLine(std::vector<std::string> arguments) const {
   ProcessOptions options;
-  arguments.insert(arguments.begin(), BuiltProgram("audio-latency"));
+  arguments.insert(arguments.begin(), programs_.command_line.begin(), programs_.command_line.end());
   options.arguments = std::move(arguments);
   options.environment = {{"AUDIO_LATENCY_SERVER", correlator_address()},
                          {"AUDIO_LATENCY_PLAIN_TEXT", "true"}};

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,13 +21,21 @@ namespace audio_latency::lab {
 inline constexpr uint16_t kCorrelatorGrpcPort = 9095;
 inline constexpr uint16_t kMetricsPort = 9090;
 
+// How each program is started: the command that its arguments are added to.
+struct DeployedPrograms {
+  std::vector<std::string> probe = {BuiltProgram("audio-latency-probe")};
+  std::vector<std::string> correlator = {BuiltProgram("audio-latency-correlator")};
+  std::vector<std::string> command_line = {BuiltProgram("audio-latency")};
+};
+
 // Every log goes to a file of the folder: correlator.log, probe-<node>.log. Not thread-safe, but
 // for stub().
 class Deployment {
  public:
   // `cluster` must outlive the deployment; `log_folder` must exist.
   static absl::StatusOr<std::unique_ptr<Deployment>> Create(Cluster* cluster,
-                                                            const std::string& log_folder);
+                                                            const std::string& log_folder,
+                                                            DeployedPrograms programs = {});
 
   // Ends all programs.
   ~Deployment();
@@ -73,8 +82,11 @@ class Deployment {
     Process process;
   };
 
-  Deployment(Cluster* cluster, Machine* machine, std::string log_folder)
-      : cluster_(cluster), machine_(machine), log_folder_(std::move(log_folder)) {}
+  Deployment(Cluster* cluster, Machine* machine, std::string log_folder, DeployedPrograms programs)
+      : cluster_(cluster),
+        machine_(machine),
+        log_folder_(std::move(log_folder)),
+        programs_(std::move(programs)) {}
 
   absl::StatusOr<Program> Start(const std::string& name, ProcessOptions options) const;
   absl::Status AskWhetherReady();
@@ -82,6 +94,7 @@ class Deployment {
   Cluster* const cluster_;
   Machine* const machine_;
   const std::string log_folder_;
+  const DeployedPrograms programs_;
   std::unique_ptr<audio_latency::v1::LatencyService::Stub> stub_;
   std::unique_ptr<Program> correlator_;
   std::vector<Program> probes_;

@@ -62,7 +62,7 @@ absl::Status Scenario::BuildCluster() {
   ASSIGN_OR_RETURN(telephone.relay, add(node_b, "media-relay-1", "media-relay"));
   ASSIGN_OR_RETURN(telephone.sink, add(node_c, "callee-1", "callee"));
   plans_ = {pipeline, telephone};
-  ASSIGN_OR_RETURN(deployment_, Deployment::Create(cluster_.get(), log_folder_));
+  ASSIGN_OR_RETURN(deployment_, Deployment::Create(cluster_.get(), log_folder_, options_.programs));
   return absl::OkStatus();
 }
 

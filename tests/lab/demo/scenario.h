@@ -28,6 +28,8 @@ struct ScenarioOptions {
   std::string folder;
   // Added to every probe's environment; AUDIO_PORTS are the calls' unless it is here.
   std::map<std::string, std::string> probe_environment;
+  // What runs: those of this build, unless told otherwise.
+  DeployedPrograms programs;
   // Told each step as it begins.
   std::function<void(const std::string&)> on_step = [](const std::string&) {};
 };
