@@ -36,6 +36,7 @@ setup-test: setup
 
 setup-kubernetes: setup
 	@.ci/setup kubernetes
+	@.ci/tools >/dev/null
 
 # The Kubernetes API server of the tests, built where it is not in the cache yet. Prints its path.
 API_SERVER = tests/kubernetes/api_server/build.sh
