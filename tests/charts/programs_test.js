@@ -3,16 +3,14 @@
 'use strict';
 const { after, before, describe, test } = require('node:test');
 const assert = require('node:assert/strict');
-const { spawn, spawnSync } = require('node:child_process');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { environment, find, pods, render, renderAnew } = require('./helm.js');
+const { HERE, PROGRAMS, startCorrelator } = require('./programs.js');
 
-const PROGRAMS = process.env.AUDIO_LATENCY_PROGRAMS;
 const skip = PROGRAMS === undefined ? 'AUDIO_LATENCY_PROGRAMS is not set' : false;
-// Ports that are free, instead of the cluster's.
-const HERE = { GRPC_ADDRESS: '127.0.0.1', GRPC_PORT: '0', METRICS_ADDRESS: '127.0.0.1', METRICS_PORT: '0' };
 
 // Writes the files of a component's Secret, as the pod would see them, into a folder of `folder`.
 function mountSecret(objects, component, folder) {
@@ -30,29 +28,6 @@ function podEnvironment(objects, component, mounted) {
   const all = { ...environment(objects, pod), SIGNATURE_SEED: 'seed of the test' };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => typeof value === 'string')
     .map(([name, value]) => [name, value.replace('/etc/audio-latency/tls', mounted)]));
-}
-
-// Starts the correlator; resolves to {process, lines} once it listens.
-function startCorrelator(environmentOfIt) {
-  const child = spawn(path.join(PROGRAMS, 'audio-latency-correlator'), [], { env: environmentOfIt });
-  const lines = [];
-  return new Promise((resolve, reject) => {
-    let text = '';
-    child.on('error', reject);
-    child.on('exit', (code) => reject(new Error(`the correlator ended with ${code}: ${text}`)));
-    child.stderr.on('data', (data) => { text += data; });
-    let unread = '';
-    child.stdout.on('data', (data) => {
-      text += data;
-      unread += data;
-      const whole = unread.split('\n');
-      unread = whole.pop();
-      lines.push(...whole.map((line) => JSON.parse(line).fields));
-      if (lines.some((line) => line.event_type === 'startup_complete')) {
-        resolve({ child, lines });
-      }
-    });
-  });
 }
 
 describe('the programs with the chart’s options', { skip }, () => {

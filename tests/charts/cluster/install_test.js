@@ -12,6 +12,7 @@ const path = require('node:path');
 const yaml = require('js-yaml');
 const { CHART, helm, templateOf } = require('../helm.js');
 const { matrix, everything } = require('../matrix.js');
+const { HERE, PROGRAMS, startCorrelator } = require('../programs.js');
 const { definitions } = require('./kinds.js');
 
 const skip = process.env.KUBECONFIG === undefined ? 'KUBECONFIG is not set' : false;
@@ -177,6 +178,32 @@ describe('the chart at an API server', { skip }, () => {
     for (const [verb, what, ...more] of [['list', 'secrets'], ['get', 'configmaps'], ['delete', 'pods'], ['create', 'pods'],
       ['get', 'nodes', '--subresource=proxy']]) {
       assert.ok(!may('correlator', verb, what, ...more), `${verb} ${what} ${more}`);
+    }
+    inNamespace('uninstall', release);
+  });
+
+  const programs = PROGRAMS === undefined ? 'AUDIO_LATENCY_PROGRAMS is not set' : false;
+  test('the real correlator lists and watches with these rights', { skip: programs }, async () => {
+    inNamespace('install', release, chart, '--set', 'tls.mode=plainText');
+    const token = must(kubectl(['-n', namespace, 'create', 'token', `${name}-correlator`])).trim();
+    const access = JSON.parse(must(kubectl(['config', 'view', '--raw', '--minify', '-o', 'json'])));
+    access.users[0].user = { token };
+    const kubeconfig = path.join(folder, 'correlator.kubeconfig');
+    fs.writeFileSync(kubeconfig, JSON.stringify(access), { mode: 0o600 });
+    const { child, lines } = await startCorrelator({ ...get('configmap', `${name}-correlator`).data, ...HERE,
+      SIGNATURE_SEED: seed(), KUBECONFIG: kubeconfig });
+    try {
+      const { metrics_port: port } = lines.find((line) => line.event_type === 'startup_complete');
+      // "synced" is said once every kind has been listed and is watched without an error.
+      let text = '';
+      for (let attempt = 0; attempt < 300 && !text.includes('kubernetes: synced'); ++attempt) {
+        text = await (await fetch(`http://127.0.0.1:${port}/readyz`)).text();
+        await new Promise((resolve) => { setTimeout(resolve, 100); });
+      }
+      assert.match(text, /kubernetes: synced/);
+    } finally {
+      child.removeAllListeners('exit');
+      child.kill('SIGTERM');
     }
     inNamespace('uninstall', release);
   });
