@@ -26,6 +26,8 @@ class FileDescriptor {
 
   int get() const { return number_; }
   bool is_open() const { return number_ >= 0; }
+  // Hands it over; what is left holds nothing.
+  int Release() { return std::exchange(number_, -1); }
   void Close() {
     if (number_ >= 0) {
       close(std::exchange(number_, -1));

@@ -197,7 +197,8 @@ absl::Status Client::ExplainNoAnswer(const std::string& message) const {
     if (absl::IsUnauthenticated(handshake)) {
       return handshake;
     }
-  } else if (message.find("Socket closed") != std::string::npos) {
+  } else if (message.find("Socket closed") != std::string::npos ||
+             message.find("Connection reset by peer") != std::string::npos) {
     return absl::UnavailableError(
         fmt::format("what answers at {} closed the connection; if it is a correlator with "
                     "certificates give --ca (and --cert and --key, or --token-file)",

@@ -6,9 +6,11 @@
 #include "common/logging/limited_logger.h"
 #include "common/status/status_macros.h"
 #include "correlator/server/call_gate.h"
+#include "correlator/server/handshake_failures.h"
 #include "correlator/server/server_credentials.h"
 #include "correlator/server/token_file.h"
 #include "fmt/format.h"
+#include "nlohmann/json.hpp"
 
 namespace audio_latency::correlator {
 namespace {
@@ -32,8 +34,13 @@ class GatedGrpcServer final : public GrpcServer {
 
   absl::Status Start(const GrpcServerOptions& options,
                      const std::vector<grpc::Service*>& services) {
-    absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Open(
-        options.address, options.port, options.limits, &refusals_, &monotonic_, &limited_logger_);
+    absl::StatusOr<std::unique_ptr<Listener>> listener =
+        Listener::Open({.host = options.address,
+                        .port = options.port,
+                        .limits = options.limits,
+                        .greeting = tls_ == nullptr ? Greeting::kHttp2 : Greeting::kTls,
+                        .greeting_patience = options.handshake_patience},
+                       &refusals_, &monotonic_, &limited_logger_);
     if (!listener.ok()) {
       return absl::UnavailableError(fmt::format(
           "cannot listen on {} port {} for gRPC ({}): end the other program or set GRPC_PORT (and "
@@ -41,6 +48,10 @@ class GatedGrpcServer final : public GrpcServer {
           options.address, options.port, Message(listener.status())));
     }
     listener_ = *std::move(listener);
+    if (tls_ != nullptr) {
+      handshake_failures_.emplace(
+          [this](const HandshakeFailure& failure) { OnHandshakeFailed(failure); });
+    }
     grpc::ServerBuilder builder;
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                                kLeastPingIntervalMs);
@@ -104,12 +115,23 @@ class GatedGrpcServer final : public GrpcServer {
   }
 
  private:
+  void OnHandshakeFailed(const HandshakeFailure& failure) {
+    refusals_.Count(ServerRefusal::kHandshakeFailed);
+    limited_logger_.Log(
+        LogLevel::kWarn, "handshake_failed",
+        fmt::format("A TLS handshake with {} failed ({}); if that is one of ours, its own log says "
+                    "what it has against this correlator's certificate",
+                    failure.peer.empty() ? "a stranger" : failure.peer, failure.reason),
+        {{"peer", failure.peer}});
+  }
+
   const std::unique_ptr<TlsStore> tls_;
   const std::unique_ptr<TokenFile> tokens_;
   RefusalCounters refusals_;
   const Clock& monotonic_;
   LimitedLogger limited_logger_;
   const CallGate gate_;
+  std::optional<HandshakeFailures> handshake_failures_;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;

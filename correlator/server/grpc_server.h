@@ -33,7 +33,8 @@ struct GrpcServerOptions {
   ListenerLimits limits;
   // Larger ones end their call.
   int max_message_bytes = 4 << 20;
-  // A connection that has not said by then how it speaks (TLS, HTTP/2) is closed.
+  // A connection that has said nothing by then, and one that has not agreed on TLS so long after
+  // its first byte, is closed.
   std::chrono::milliseconds handshake_patience{10'000};
   // So is one without a call.
   std::chrono::milliseconds idle_patience{10'000};

@@ -10,11 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -157,12 +160,14 @@ absl::StatusOr<std::vector<FileDescriptor>> ListenOnAll(const std::string& host,
 class ThreadedListener final : public Listener {
  public:
   ThreadedListener(std::vector<FileDescriptor> sockets, FileDescriptor wake,
-                   const ListenerLimits& limits, RefusalCounters* refusals, const Clock* monotonic,
-                   LimitedLogger* logger)
+                   const ListenerOptions& options, RefusalCounters* refusals,
+                   const Clock* monotonic, LimitedLogger* logger)
       : sockets_(std::move(sockets)),
         port_(PortOf(sockets_.front().get())),
         wake_(std::move(wake)),
-        limits_(limits),
+        limits_(options.limits),
+        greeting_(options.greeting),
+        greeting_patience_(options.greeting_patience),
         refusals_(*refusals),
         monotonic_(*monotonic),
         logger_(*logger) {}
@@ -190,29 +195,109 @@ class ThreadedListener final : public Listener {
   }
 
  private:
+  // A connection that has not said anything yet.
+  struct Silent {
+    FileDescriptor fd;
+    std::string peer;
+    int64_t deadline_ns = 0;
+  };
+
   void Run(const std::function<void(int)>& take) {
-    std::vector<pollfd> waited = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
-    for (const FileDescriptor& socket : sockets_) {
-      waited.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
-    }
-    while (waited.front().revents == 0) {
-      if (poll(waited.data(), waited.size(), -1) <= 0) {
+    const size_t own = 1 + sockets_.size();
+    std::vector<pollfd> waited;
+    for (;;) {
+      waited.clear();
+      waited.push_back({.fd = wake_.get(), .events = POLLIN, .revents = 0});
+      for (const FileDescriptor& socket : sockets_) {
+        waited.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
+      }
+      for (const Silent& silent : silent_) {
+        waited.push_back({.fd = silent.fd.get(), .events = POLLIN, .revents = 0});
+      }
+      if (poll(waited.data(), waited.size(), UntilNextDeadlineMs()) < 0) {
         continue;
       }
-      for (size_t i = 1; i < waited.size(); ++i) {
+      if (waited.front().revents != 0) {
+        silent_.clear();
+        return;
+      }
+      Listen(std::span(waited).subspan(own), take);
+      for (size_t i = 1; i < own; ++i) {
         if (waited[i].revents != 0) {
-          Accept(waited[i].fd, take);
+          Accept(waited[i].fd);
         }
       }
     }
   }
 
-  void Accept(int socket, const std::function<void(int)>& take) {
+  // For poll().
+  int UntilNextDeadlineMs() const {
+    constexpr int64_t kNsPerMs = 1'000'000;
+    if (silent_.empty()) {
+      return -1;
+    }
+    // All have the same patience: the oldest comes first.
+    const int64_t left_ns = silent_.front().deadline_ns - monotonic_.NowNs();
+    return static_cast<int>(std::max<int64_t>(0, left_ns / kNsPerMs + 1));
+  }
+
+  // `polled`: of each silent connection, in their order.
+  void Listen(std::span<const pollfd> polled, const std::function<void(int)>& take) {
+    const int64_t now_ns = monotonic_.NowNs();
+    size_t kept = 0;
+    for (size_t i = 0; i < polled.size(); ++i) {
+      Silent& silent = silent_[i];
+      const GreetingState state = polled[i].revents == 0
+                                      ? GreetingState::kNothingYet
+                                      : LookAtGreeting(silent.fd.get(), greeting_);
+      if (state == GreetingState::kExpected) {
+        take(silent.fd.Release());
+      } else if (state != GreetingState::kNothingYet) {
+        RefuseGreeting(state, &silent);
+      } else if (now_ns >= silent.deadline_ns) {
+        Refuse(ServerRefusal::kNoGreeting, silent.peer,
+               fmt::format("it said nothing for {} s",
+                           std::chrono::duration<double>(greeting_patience_).count()));
+        silent.fd.Close();
+      } else {
+        std::swap(silent_[kept++], silent);
+      }
+    }
+    silent_.resize(kept);
+  }
+
+  void RefuseGreeting(GreetingState state, Silent* silent) {
+    if (state == GreetingState::kNotTls) {
+      Refuse(ServerRefusal::kNotTls, silent->peer,
+             "it does not begin with TLS, which this port speaks; give the other side its "
+             "certificates (TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE, or --ca)");
+    } else if (state == GreetingState::kUnexpectedTls) {
+      Refuse(ServerRefusal::kUnexpectedTls, silent->peer,
+             "it begins with TLS, and this port speaks plain text; give the correlator "
+             "certificates (TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE), or the other side none");
+    } else if (state == GreetingState::kNotHttp2) {
+      Refuse(ServerRefusal::kNotHttp2, silent->peer,
+             "it does not begin with HTTP/2, so that it is no gRPC; check what is sent here");
+    }
+    // Read, so that the other side sees an orderly end and no reset.
+    constexpr size_t kReadBytes = 4096;
+    char read_away[kReadBytes];
+    static_cast<void>(recv(silent->fd.get(), read_away, sizeof(read_away), MSG_DONTWAIT));
+    silent->fd.Close();
+  }
+
+  void Refuse(ServerRefusal cause, const std::string& peer, std::string_view why) {
+    refusals_.Count(cause);
+    logger_.Log(LogLevel::kWarn, "connection_refused",
+                fmt::format("A connection from {} was refused: {}", peer, why), {{"peer", peer}});
+  }
+
+  void Accept(int socket) {
     sockaddr_storage address = {};
     socklen_t size = sizeof(address);
-    const int fd =
-        accept4(socket, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
+    FileDescriptor fd(accept4(socket, reinterpret_cast<sockaddr*>(&address), &size,
+                              SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!fd.is_open()) {
       // Others than these are of a connection that went already (accept(2), "Error handling").
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         refusals_.Count(ServerRefusal::kAcceptFailed);
@@ -220,13 +305,16 @@ class ThreadedListener final : public Listener {
       }
       return;
     }
-    if (!Admit(fd, address)) {
-      close(fd);
+    if (!Admit(fd.get(), address)) {
       return;
     }
     const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    take(fd);
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    const int64_t patience_ns =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(greeting_patience_).count();
+    silent_.push_back({.fd = std::move(fd),
+                       .peer = IpAddress::FromSocket(address).ToString(),
+                       .deadline_ns = monotonic_.NowNs() + patience_ns});
   }
 
   bool Admit(int fd, const sockaddr_storage& peer) {
@@ -245,20 +333,15 @@ class ThreadedListener final : public Listener {
     }
     if (is_full()) {
       const bool is_of_all = open_.size() >= limits_.max_connections;
-      refusals_.Count(is_of_all ? ServerRefusal::kConnectionLimit
-                                : ServerRefusal::kAddressConnectionLimit);
-      const std::string address = IpAddress::FromSocket(peer).ToString();
-      logger_.Log(
-          LogLevel::kWarn, "connection_refused",
-          is_of_all
-              ? fmt::format("A connection from {} was refused: {} are open, which is the limit; "
-                            "raise MAX_CONNECTIONS if they are wanted",
-                            address, open_.size())
-              : fmt::format(
-                    "A connection from {} was refused: {} of its address are open, which is "
-                    "the limit; raise MAX_CONNECTIONS_PER_ADDRESS if they are wanted",
-                    address, open_.Of(key)),
-          {{"peer", address}});
+      Refuse(is_of_all ? ServerRefusal::kConnectionLimit : ServerRefusal::kAddressConnectionLimit,
+             IpAddress::FromSocket(peer).ToString(),
+             is_of_all
+                 ? fmt::format("{} are open, which is the limit; raise MAX_CONNECTIONS if they "
+                               "are wanted",
+                               open_.size())
+                 : fmt::format("{} of its address are open, which is the limit; raise "
+                               "MAX_CONNECTIONS_PER_ADDRESS if they are wanted",
+                               open_.Of(key)));
       return false;
     }
     open_.Add(fd, key);
@@ -269,33 +352,37 @@ class ThreadedListener final : public Listener {
   const uint16_t port_;
   const FileDescriptor wake_;
   const ListenerLimits limits_;
+  const Greeting greeting_;
+  const std::chrono::milliseconds greeting_patience_;
   RefusalCounters& refusals_;
   const Clock& monotonic_;
   LimitedLogger& logger_;
   mutable std::mutex mutex_;
   mutable OpenConnections open_;
   std::optional<int64_t> cleaned_ns_;
+  // Of the thread, in the order in which they came.
+  std::vector<Silent> silent_;
   std::thread thread_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const std::string& host, uint16_t port,
-                                                         const ListenerLimits& limits,
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(const ListenerOptions& options,
                                                          RefusalCounters* refusals,
                                                          const Clock* monotonic,
                                                          LimitedLogger* logger) {
+  const bool is_any_ipv4 = options.host == "0.0.0.0";
   absl::StatusOr<std::vector<FileDescriptor>> sockets =
-      ListenOnAll(host == "0.0.0.0" ? "::" : host, port);
-  if (!sockets.ok() && host == "0.0.0.0") {
-    sockets = ListenOnAll(host, port);  // a machine without IPv6
+      ListenOnAll(is_any_ipv4 ? "::" : options.host, options.port);
+  if (!sockets.ok() && is_any_ipv4) {
+    sockets = ListenOnAll(options.host, options.port);  // a machine without IPv6
   }
   RETURN_IF_ERROR(sockets.status());
   FileDescriptor wake(eventfd(0, EFD_CLOEXEC));
   if (wake.get() < 0) {
     return absl::UnavailableError(fmt::format("eventfd: {}", std::strerror(errno)));
   }
-  return std::make_unique<ThreadedListener>(*std::move(sockets), std::move(wake), limits, refusals,
+  return std::make_unique<ThreadedListener>(*std::move(sockets), std::move(wake), options, refusals,
                                             monotonic, logger);
 }
 

@@ -20,6 +20,11 @@ namespace audio_latency::correlator {
   X(kConnectionLimit, "connection_limit")                \
   X(kAddressConnectionLimit, "address_connection_limit") \
   X(kAcceptFailed, "accept_failed")                      \
+  X(kNoGreeting, "no_greeting")                          \
+  X(kNotTls, "not_tls")                                  \
+  X(kUnexpectedTls, "unexpected_tls")                    \
+  X(kNotHttp2, "not_http2")                              \
+  X(kHandshakeFailed, "tls_handshake_failed")            \
   X(kNoCertificate, "no_certificate")                    \
   X(kNoToken, "no_token")                                \
   X(kWrongToken, "wrong_token")                          \

@@ -17,7 +17,7 @@ namespace audio_latency::correlator {
 //
 // TLS asks for the client's certificate and proves that the client has its key; whether the
 // certificate is good is the gate's to judge. So a client with a bad one is told why by a status,
-// and the refusal is counted by its cause: gRPC tells nobody of a handshake that fails.
+// and the refusal is counted by its cause, which gRPC would not tell of a handshake that fails.
 std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(const TlsStore* tls,
                                                                const CallGate* gate);
 

@@ -32,6 +32,11 @@ issue node-a DNS:node-a
 issue me URI:audio-latency://user/me
 )";
 
+constexpr const char* kStranger = R"(
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj "/CN=stranger" \
+  -keyout stranger.key -out stranger.pem
+)";
+
 std::map<std::string, std::string> TlsOf(const ScratchFolder& folder, const std::string& name) {
   return {{"TLS_CERT_FILE", fmt::format("{}/{}.pem", folder.path(), name)},
           {"TLS_KEY_FILE", fmt::format("{}/{}.key", folder.path(), name)},
@@ -97,6 +102,37 @@ TEST_CASE("programs with the README's certificates trust each other, and nobody 
         Require(LoneProbe::Start(machine->network, environment, folder.path() + "/other.log"));
     CHECK(Says(folder.path() + "/other.log", "reports as node node-b, but its certificate"));
     CHECK(Says(correlator.log_path, "\"probe_refused\""));
+  }
+  // A probe that trusts another authority, and one without certificates.
+  issuing.arguments = {"bash", "-c", fmt::format("set -e; cd {};{}", folder.path(), kStranger)};
+  REQUIRE(Require(RunCommand(issuing)).exit_status == 0);
+  environment["K8S_NODE_NAME"] = "node-a";
+  environment["TLS_CA_FILE"] = folder.path() + "/stranger.pem";
+  {
+    auto probe =
+        Require(LoneProbe::Start(machine->network, environment, folder.path() + "/distrust.log"));
+    CHECK(Says(folder.path() + "/distrust.log", "not signed by an authority that is trusted here"));
+    CHECK(Says(correlator.log_path, "\"handshake_failed\""));
+  }
+  {
+    auto probe = Require(LoneProbe::Start(machine->network,
+                                          {{"CORRELATOR_ADDRESS", server},
+                                           {"TLS", "off"},
+                                           {"K8S_NODE_NAME", "node-a"},
+                                           {"INTERFACE", "lo"}},
+                                          folder.path() + "/plain.log"));
+    CHECK(Says(folder.path() + "/plain.log", "\"correlator_unreachable\""));
+    CHECK(Says(correlator.log_path, "it does not begin with TLS"));
+  }
+  // All of it was counted, by its cause.
+  ProcessOptions scrape;
+  scrape.arguments = {"curl", "-s", "http://127.0.0.1:9190/metrics"};
+  scrape.network = &machine->network;
+  const std::string page = Require(RunCommand(scrape)).output;
+  for (const char* const cause : {"no_certificate", "not_tls", "tls_handshake_failed"}) {
+    CAPTURE(cause);
+    const std::string sample = fmt::format("audio_latency_refused_total{{cause=\"{}\"}} ", cause);
+    CHECK_THAT(page, Contains(sample) && !Contains(sample + "0\n"));
   }
   CHECK(running.Terminate() == 0);
 }

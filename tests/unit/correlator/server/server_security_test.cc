@@ -92,10 +92,51 @@ TEST_CASE("bad certificates are refused by name, counted and logged; a good prob
                                   .extended_key_usage = "serverAuth"});
   check(&for_servers, "certificate_wrong_purpose", "clientAuth");
   check(nullptr, "no_certificate", "certificate");
+}
 
-  // Who speaks plain text gets nowhere.
+TEST_CASE(
+    "who does not agree with the server on TLS is refused and counted; a good probe goes on") {
+  SecuredCorrelator correlator;
+  const IssuedCertificate good = correlator.authority.IssueFor("node-a");
+  GoodProbe probe(correlator, correlator.Credentials(&good), "node-a");
+  const std::string own_address = "127.0.0.1";
+
   CHECK(correlator.Ask(grpc::InsecureChannelCredentials()).error_code() == StatusCode::UNAVAILABLE);
+  CHECK(correlator.Refused("not_tls") > 0);
+  CHECK_THAT(correlator.log.Everything(), Contains("connection_refused") &&
+                                              Contains("does not begin with TLS") &&
+                                              Contains(own_address));
+  CHECK(correlator.Refused("tls_handshake_failed") == 0);
   CHECK(probe.SendBatch());
+
+  // A client that does not trust the server's certificate.
+  const TestAuthority stranger("another authority");
+  const auto distrustful = grpc::SslCredentials({.pem_root_certs = stranger.certificate_pem(),
+                                                 .pem_private_key = good.key_pem,
+                                                 .pem_cert_chain = good.certificate_pem});
+  CHECK(correlator.Ask(distrustful).error_code() == StatusCode::UNAVAILABLE);
+  CHECK(Eventually([&] { return correlator.Refused("tls_handshake_failed") > 0; }));
+  CHECK_THAT(correlator.log.Everything(), Contains("handshake_failed") && Contains(own_address));
+  CHECK(probe.SendBatch());
+
+  // What begins as TLS and is none.
+  const uint64_t failed = correlator.Refused("tls_handshake_failed");
+  const IdleConnections garbage(correlator, 1, "\x16\x03\x01" + std::string(5000, 'x'));
+  CHECK(Eventually([&] { return correlator.Refused("tls_handshake_failed") > failed; }));
+  CHECK(probe.SendBatch());
+  CHECK(correlator.Ask(correlator.Credentials(&good)).ok());
+}
+
+TEST_CASE("TLS and other protocols at a port of plain text are refused and counted") {
+  SecuredCorrelator correlator({.with_tls = false});
+  GoodProbe probe(correlator, grpc::InsecureChannelCredentials(), "node-a");
+  CHECK(correlator.Ask(correlator.Credentials()).error_code() == StatusCode::UNAVAILABLE);
+  CHECK(correlator.Refused("unexpected_tls") > 0);
+  CHECK_THAT(correlator.log.Everything(), Contains("begins with TLS"));
+  const IdleConnections browser(correlator, 1, "GET / HTTP/1.1\r\n\r\n");
+  CHECK(Eventually([&] { return correlator.Refused("not_http2") == 1; }));
+  CHECK(probe.SendBatch());
+  CHECK(correlator.Ask(grpc::InsecureChannelCredentials()).ok());
 }
 
 TEST_CASE("a probe reports only as the node that its certificate names") {
@@ -146,8 +187,9 @@ TEST_CASE("certificates rotate under a running stream, and damaged files change 
   correlator.WriteServerFiles({.certificate_pem = next_server.certificate_pem, .key_pem = "torn"},
                               next.certificate_pem());
   REQUIRE(Eventually([&] { return correlator.server->statistics().tls->reload_failures > 0; }));
-  CHECK_THAT(correlator.log.Everything(),
-             Contains("files_not_reloaded") && Contains("the earlier ones stay in use"));
+  REQUIRE(Eventually(
+      [&] { return correlator.log.Everything().find("files_not_reloaded") != std::string::npos; }));
+  CHECK_THAT(correlator.log.Everything(), Contains("the earlier ones stay in use"));
   CHECK(probe.SendBatch());
   CHECK(correlator.Hello(correlator.Credentials(&old_a), "node-b").error_code() ==
         StatusCode::PERMISSION_DENIED);
@@ -344,6 +386,8 @@ TEST_CASE("1,000 idle connections take no room from a good probe and are closed 
     }
     // Those that were let in are closed when they say nothing, though the other side stays.
     CHECK(Eventually([&] { return correlator.server->statistics().open_connections == 1; }));
+    CHECK(correlator.Refused("no_greeting") + correlator.Refused("address_connection_limit") ==
+          1000);
     CHECK(correlator.Ask(correlator.Credentials(&good)).ok());
   }
   CHECK(probe.SendBatch());
