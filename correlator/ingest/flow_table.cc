@@ -130,10 +130,17 @@ absl::Status FlowTable::Define(const v1::FlowDefinition& definition, int64_t uni
   }
   if (known == flows_.end()) {
     if (flows_.size() >= max_flows_) {
+      if (beyond_limit_.size() < max_flows_) {
+        beyond_limit_[definition.flow_id()] = {.is_rtp = definition.is_rtp(),
+                                               .id = std::nullopt,
+                                               .last_used_ns = monotonic_ns,
+                                               .is_at_source = false};
+      }
       return absl::ResourceExhaustedError(fmt::format(
           "flow {}: {} flows are defined, which is the limit; raise MAX_FLOWS_PER_PROBE",
           definition.flow_id(), flows_.size()));
     }
+    beyond_limit_.erase(definition.flow_id());
     known = flows_.try_emplace(definition.flow_id()).first;
   }
   known->second.is_rtp = definition.is_rtp();
@@ -182,6 +189,7 @@ void FlowTable::ChooseSource(ConversationId conversation) {
 
 void FlowTable::End(uint64_t flow_id, int64_t monotonic_ns) {
   newest_ns_ = std::max(newest_ns_, monotonic_ns);
+  beyond_limit_.erase(flow_id);
   const auto flow = flows_.find(flow_id);
   if (flow == flows_.end()) {
     return;
@@ -201,11 +209,17 @@ void FlowTable::End(uint64_t flow_id, int64_t monotonic_ns) {
 }
 
 FlowTable::Flow* FlowTable::Find(uint64_t flow_id) {
-  const auto flow = flows_.find(flow_id);
-  return flow == flows_.end() ? nullptr : &flow->second;
+  if (const auto flow = flows_.find(flow_id); flow != flows_.end()) {
+    return &flow->second;
+  }
+  const auto beyond = beyond_limit_.find(flow_id);
+  return beyond == beyond_limit_.end() ? nullptr : &beyond->second;
 }
 
 void FlowTable::ForgetIdle(int64_t monotonic_ns) {
+  absl::erase_if(beyond_limit_, [&](const auto& entry) {
+    return monotonic_ns - entry.second.last_used_ns > kIdleNs;
+  });
   for (auto flow = flows_.begin(); flow != flows_.end();) {
     const auto current = flow++;
     if (monotonic_ns - current->second.last_used_ns > kIdleNs) {
@@ -221,6 +235,7 @@ void FlowTable::Clear(int64_t monotonic_ns) {
     }
   }
   flows_.clear();
+  beyond_limit_.clear();
   conversations_.clear();
   interfaces_.clear();
 }

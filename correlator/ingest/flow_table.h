@@ -15,7 +15,8 @@
 
 namespace audio_latency::correlator {
 
-// Not thread-safe. Bounded: `max_flows` definitions, kMaxInterfaces interfaces.
+// Not thread-safe. Bounded: `max_flows` definitions, of as many more what it takes to read over
+// their events, and kMaxInterfaces interfaces.
 class FlowTable {
  public:
   static constexpr size_t kMaxInterfaces = 4096;
@@ -25,7 +26,7 @@ class FlowTable {
 
   struct Flow {
     bool is_rtp = false;
-    // Absent when the registry had no room: its events can be read but not kept.
+    // Absent when the table or the registry had no room: its events can be read but not kept.
     std::optional<FlowId> id;
     // On the monotonic clock.
     int64_t last_used_ns = 0;
@@ -68,6 +69,9 @@ class FlowTable {
   const size_t max_flows_;
   absl::flat_hash_map<uint32_t, Interface> interfaces_;
   absl::flat_hash_map<uint64_t, Flow> flows_;
+  // Those for which there was no room in it, so that a batch that names one of them can be read all
+  // the same.
+  absl::flat_hash_map<uint64_t, Flow> beyond_limit_;
   // The node's flows of each conversation.
   absl::flat_hash_map<ConversationId, std::vector<uint64_t>> conversations_;
   int64_t newest_ns_ = 0;

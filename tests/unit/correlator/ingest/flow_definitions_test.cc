@@ -271,16 +271,53 @@ TEST_CASE("A step of Unix time ends no flow") {
   CHECK(fixture.flows->flow_count() == 1);
 }
 
-TEST_CASE("What a probe tells of flows beyond its own limit is lost by that cause") {
+TEST_CASE("What a probe tells of flows beyond its own limit is lost by that cause, and no more") {
   Fixture fixture({.max_flows = 1});
   const auto probe = fixture.Attach("node-a", "1");
   v1::EventBatch batch = MakeBatch(1, {7, 8});
-  AddEvents({11, 12}, 8, &batch);
+  // Of each flow, beside each other in one batch.
+  std::vector<wire::WireEvent> events(5);
+  for (size_t i = 0; i < events.size(); ++i) {
+    events[i] = {.signature = 11 + i,
+                 .time_ns = 1'000'000'000,
+                 .position = static_cast<uint32_t>(100 * i),
+                 .flow_index = static_cast<uint16_t>(i % 2),
+                 .is_signed = true};
+  }
+  const uint64_t flow_ids[] = {7, 8};
+  const uint8_t flow_is_rtp[] = {0, 0};
+  REQUIRE(wire::Encode(events, flow_ids, flow_is_rtp, batch.mutable_columns()).ok());
   fixture.table.TakeBatch(probe, batch);
-  CHECK(fixture.sink.events().empty());
+  CHECK(fixture.sink.events().size() == 3);
   CHECK(fixture.Error("flow_limit") == 1);
+  CHECK(fixture.Error("unknown_flow") == 0);
   CHECK(fixture.Drop("correlator_flow_limit") == 2);
   CHECK(fixture.Drop("unknown_flow") == 0);
+}
+
+TEST_CASE("A flow beyond the limit is let in where there is room when it is defined again") {
+  Fixture fixture({.max_flows = 1});
+  const auto probe = fixture.Attach("node-a", "1");
+  v1::EventBatch batch = MakeBatch(1, {7, 8});
+  batch.add_ended_flow_ids(7);
+  fixture.table.TakeBatch(probe, batch);
+  v1::EventBatch next = MakeBatch(2, {8});
+  AddEvents({11, 12}, 8, &next);
+  fixture.table.TakeBatch(probe, next);
+  CHECK(fixture.sink.events().size() == 2);
+  CHECK(fixture.Drop("correlator_flow_limit") == 0);
+}
+
+TEST_CASE("Of flows far beyond the limit nothing is kept, and batches that name them are lost") {
+  Fixture fixture({.max_flows = 1});
+  const auto probe = fixture.Attach("node-a", "1");
+  // 7 has room, of 8 is known how to read it.
+  v1::EventBatch batch = MakeBatch(1, {7, 8, 9});
+  AddEvents({11, 12}, 9, &batch);
+  fixture.table.TakeBatch(probe, batch);
+  CHECK(fixture.Error("flow_limit") == 2);
+  CHECK(fixture.Error("unknown_flow") == 1);
+  CHECK(fixture.Drop("correlator_flow_limit") == 2);
 }
 
 TEST_CASE("Flows beyond the limit lose their events, which are counted, and the others go on") {
