@@ -247,15 +247,13 @@ TEST_CASE("a filter that a killed probe left behind is replaced, not doubled") {
     const auto killed_attacher = MakeClsactAttacher(killed.get());
     auto left_behind = killed_attacher->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
     REQUIRE(left_behind.ok());
-    // As if the process had ended without its destructors.
-    Attachment* const leaked = left_behind->release();
+    LeaveBehind(*std::move(left_behind));
 
     const auto program = LoadProgram();
     const auto attacher = MakeClsactAttacher(program.get());
     CheckSeesPacketsUntilDetached(attacher.get(), *program);
     CHECK(PacketsSeen(*killed) == 0);
     CHECK_THAT(Filters("lo"), !Catch::Contains("capture_"));
-    delete leaked;
   });
 }
 
@@ -265,7 +263,7 @@ void LeaveFilters(const std::string& priority) {
   auto left_behind =
       MakeClsactAttacher(killed.get())->Attach(if_nametoindex("lo"), "lo", CAPTURE_LINK_ETHERNET);
   REQUIRE(left_behind.ok());
-  left_behind->release();  // as if the process had ended without its destructors
+  LeaveBehind(*std::move(left_behind));
   CHECK_THAT(Filters("lo"),
              Catch::Contains("pref " + priority + " ") && Catch::Contains("capture_ingress"));
 }

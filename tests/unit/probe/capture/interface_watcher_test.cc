@@ -248,7 +248,7 @@ TEST_CASE("filters of a killed probe go also where the new one does not watch") 
       auto left = (*MakeAttacher(TcAttach::kClsact, TcxOrder::kHead, killed.program.get()))
                       ->Attach(if_nametoindex("here1"), "here1", CAPTURE_LINK_ETHERNET);
       REQUIRE(left.ok());
-      left->release();
+      LeaveBehind(*std::move(left));
     }
     CHECK_THAT(RunCommand("tc filter show dev here1 ingress"), Catch::Contains("capture_ingress"));
     Bench bench;

@@ -12,6 +12,8 @@
 #include <exception>
 #include <stdexcept>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "fmt/format.h"
 
@@ -49,6 +51,12 @@ std::string RunCommand(const std::string& command) {
     throw std::runtime_error(fmt::format("{}: {}", command, output));
   }
   return output;
+}
+
+void LeaveBehind(std::unique_ptr<Attachment> attachment) {
+  // Not destroyed with the program either, which runs in another network namespace by then.
+  static auto* const left = new std::vector<std::unique_ptr<Attachment>>();
+  left->push_back(std::move(attachment));
 }
 
 OtherNamespace::OtherNamespace() {

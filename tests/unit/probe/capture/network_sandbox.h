@@ -6,7 +6,10 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <memory>
 #include <string>
+
+#include "probe/capture/attachment.h"
 
 namespace audio_latency::probe {
 
@@ -17,6 +20,10 @@ void InNewNetworkNamespace(const std::function<void()>& body);
 // Runs a command (ip, tc) in the namespace of the calling thread and gives what it prints; throws
 // when it fails.
 std::string RunCommand(const std::string& command);
+
+// Keeps what a probe that is killed leaves in the kernel: the attachment is never destroyed. For
+// one thread at a time.
+void LeaveBehind(std::unique_ptr<Attachment> attachment);
 
 // A process that does nothing but hold another network namespace, killed at the end.
 class OtherNamespace {
