@@ -49,16 +49,6 @@ CheckItem CheckAttaching(TcAttach choice, bool has_tcx) {
       ""};
 }
 
-// The first half of an error of ours says what failed, the second what to do.
-CheckItem MissingItem(const char* what, const absl::Status& status) {
-  const std::string message = Message(status);
-  const size_t cut = message.rfind("; ");
-  if (cut == std::string::npos) {
-    return {what, CheckState::kMissing, message, "see the line above"};
-  }
-  return {what, CheckState::kMissing, message.substr(0, cut), message.substr(cut + 2)};
-}
-
 // Loads, and tells by the way whether tcx is there; nothing when that was not tried.
 std::optional<bool> CheckLoading(const ProbeConfig& config, bool may_load,
                                  std::vector<CheckItem>* items) {

@@ -9,9 +9,11 @@
 
 #include "absl/status/statusor.h"
 #include "common/status/status_macros.h"
+#include "common/time/clock.h"
 #include "fmt/format.h"
 #include "probe/check/capture_check.h"
 #include "probe/check/check_item.h"
+#include "probe/check/setting_check.h"
 #include "probe/check/system_check.h"
 #include "probe/check/system_facts.h"
 #include "probe/config/probe_config.h"
@@ -84,6 +86,10 @@ int RunCheckCommand(std::span<const char* const> arguments,
        CheckCapture(**config, facts.kernel.effective_capabilities, facts.open_files)) {
     items.push_back(std::move(item));
   }
+  constexpr int64_t kNsPerSecond = 1'000'000'000;
+  items.push_back(CheckCertificates((*config)->tls, RealtimeClock().NowNs() / kNsPerSecond));
+  items.push_back(
+      CheckMetricsPort((*config)->metrics_address, (*config)->metrics_port, AnotherProbeRuns()));
   std::fputs((taken->as_json ? CheckJson(items) : CheckTable(items)).c_str(), stdout);
   return IsAnythingMissing(items) ? kSomethingMissing : kNothingMissing;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/status/status_macros.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -23,6 +24,15 @@ const char* StateName(CheckState state) {
 }
 
 }  // namespace
+
+CheckItem MissingItem(const char* what, const absl::Status& status) {
+  const std::string message = Message(status);
+  const size_t cut = message.rfind("; ");
+  if (cut == std::string::npos) {
+    return {what, CheckState::kMissing, message, "see the line above"};
+  }
+  return {what, CheckState::kMissing, message.substr(0, cut), message.substr(cut + 2)};
+}
 
 bool IsAnythingMissing(std::span<const CheckItem> items) {
   return std::any_of(items.begin(), items.end(),

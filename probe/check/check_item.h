@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "absl/status/status.h"
+
 namespace audio_latency::probe {
 
 enum class CheckState {
@@ -27,6 +29,9 @@ struct CheckItem {
   // What to do about it, in one line; empty where there is nothing to do.
   std::string advice;
 };
+
+// What an error of ours means: its first half says what failed, the second, after "; ", what to do.
+CheckItem MissingItem(const char* what, const absl::Status& status);
 
 bool IsAnythingMissing(std::span<const CheckItem> items);
 
