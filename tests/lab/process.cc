@@ -23,6 +23,13 @@
 namespace audio_latency::lab {
 namespace {
 
+// Programs with sanitizers are given so many times as long to do what they are waited for.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kPatienceFactor = 6;
+#else
+constexpr int kPatienceFactor = 1;
+#endif
+
 constexpr char kDefaultPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // Of the caller's environment: how sanitizers that the program is built with are to report, which
@@ -272,7 +279,7 @@ int Process::Terminate(int grace_ms) {
   }
   if (!Wait(0).has_value()) {
     kill(pid_, SIGTERM);
-    if (!Wait(grace_ms).has_value()) {
+    if (!Wait(kPatienceFactor * grace_ms).has_value()) {
       kill(pid_, SIGKILL);
       Wait(-1);
     }
@@ -318,10 +325,11 @@ absl::StatusOr<ResourceUsage> Process::Usage() const {
 
 absl::StatusOr<CommandResult> RunCommand(const ProcessOptions& options, int timeout_ms) {
   ASSIGN_OR_RETURN(Process process, Process::Start(options));
-  const std::optional<int> status = process.Wait(timeout_ms);
+  const int patience_ms = kPatienceFactor * timeout_ms;
+  const std::optional<int> status = process.Wait(patience_ms);
   if (!status.has_value()) {
     return absl::DeadlineExceededError(
-        fmt::format("{} did not end within {} ms", options.arguments.front(), timeout_ms));
+        fmt::format("{} did not end within {} ms", options.arguments.front(), patience_ms));
   }
   return CommandResult{*status, process.StandardOutput(), process.StandardError()};
 }

@@ -55,7 +55,8 @@ class Process {
   bool IsRunning();
   // The exit status (128 + number where a signal ended it) when it ends within the time.
   std::optional<int> Wait(int timeout_ms);
-  // SIGTERM, and SIGKILL when that has not helped within the time. Returns the exit status.
+  // SIGTERM, and SIGKILL when that has not helped within the time (in builds with sanitizers six
+  // times that). Returns the exit status.
   int Terminate(int grace_ms = 5000);
   void Signal(int number) const;
 
@@ -84,7 +85,8 @@ struct CommandResult {
   std::string error;
 };
 
-// Runs a program to its end. DEADLINE_EXCEEDED when it takes longer than `timeout_ms`.
+// Runs a program to its end. DEADLINE_EXCEEDED when it takes longer than `timeout_ms` (in builds with
+// sanitizers six times that).
 absl::StatusOr<CommandResult> RunCommand(const ProcessOptions& options, int timeout_ms = 30000);
 
 // The path of a program of this build: they lie in bin/ beside the running program's directory.
