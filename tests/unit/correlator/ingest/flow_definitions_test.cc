@@ -280,8 +280,8 @@ TEST_CASE("What a probe tells of flows beyond its own limit is lost by that caus
   for (size_t i = 0; i < events.size(); ++i) {
     events[i] = {.signature = 11 + i,
                  .time_ns = 1'000'000'000,
+                 .flow_index = static_cast<uint32_t>(i % 2),
                  .position = static_cast<uint32_t>(100 * i),
-                 .flow_index = static_cast<uint16_t>(i % 2),
                  .is_signed = true};
   }
   const uint64_t flow_ids[] = {7, 8};

@@ -208,7 +208,7 @@ TEST_CASE("a failure to attach is told, tried again, and is not final") {
     // No link changes by this.
     RunCommand("tc qdisc del dev here0 ingress");
     CHECK(bench.BecomesWatched("here0", true));
-    CHECK(bench.directory.Refused().empty());
+    CHECK(Eventually([&] { return bench.directory.Refused().empty(); }));
   });
 }
 
