@@ -43,8 +43,9 @@ TEST_CASE("Names come from Kubernetes where there is one, unless told otherwise"
                Contains("KUBECONFIG") && Contains("/nowhere/config"));
   }
   CHECK_THAT(Message(parse("yes").status()), Contains("auto") && Contains("false"));
-  CHECK_THAT(Message(ParseCorrelatorConfig({}, {{"K8S_ENABLED", "true"}}, 1).status()),
-             Contains("KUBECONFIG"));
+  CHECK_THAT(
+      Message(ParseCorrelatorConfig({}, {{"TLS", "off"}, {"K8S_ENABLED", "true"}}, 1).status()),
+      Contains("KUBECONFIG"));
 }
 
 TEST_CASE("There is a matcher a core, but no more than learn well, unless told so") {
