@@ -211,6 +211,9 @@ ApiOutcome ApiClient::Get(const ApiRequest& request,
       [&](const httplib::Response& response) {
         outcome.status = response.status;
         outcome.retry_after = RetryAfter(response);
+        if (response.status == kOk && request.on_begin) {
+          request.on_begin();
+        }
         return true;
       },
       [&](const char* bytes, size_t count) {

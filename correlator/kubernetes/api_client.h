@@ -24,6 +24,8 @@ struct ApiRequest {
   // How long nothing may come, and how long all may take.
   std::chrono::milliseconds silence{15'000};
   std::chrono::milliseconds total{60'000};
+  // Called when an answer 200 begins, whatever it will hold; may be empty.
+  std::function<void()> on_begin = {};
 };
 
 struct ApiOutcome {

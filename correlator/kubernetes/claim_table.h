@@ -48,7 +48,7 @@ class ClaimTable {
     Holder holder;
     std::vector<IpAddress> addresses;
     std::vector<uint32_t> node_ports = {};
-    uint8_t list = 0;
+    uint16_t list = 0;
   };
 
   static uint32_t PortKey(uint16_t port, uint8_t transport) {
@@ -61,7 +61,7 @@ class ClaimTable {
   absl::flat_hash_map<Uid, Object> objects_;
   absl::flat_hash_map<IpAddress, Uid> by_address_;
   absl::flat_hash_map<uint32_t, Uid> by_node_port_;
-  uint8_t list_ = 0;
+  uint16_t list_ = 0;
   size_t heap_bytes_ = 0;
   uint64_t refused_ = 0;
 };

@@ -124,18 +124,21 @@ void ClusterState::ResolveAddress(const EndpointQuery& query, Resolution* resolu
     return Fill(*pod, resolution);
   }
   Endpoint& endpoint = resolution->endpoint;
-  if (const ClaimTable::Holder* const service = services_.HolderOf(query.address);
-      service != nullptr) {
-    endpoint.service = service->name;
-    endpoint.namespace_name = service->namespace_name;
-    return;
-  }
+  const auto take_service = [&](const ClaimTable::Holder& service) {
+    endpoint.service = service.name;
+    endpoint.namespace_name = service.namespace_name;
+  };
   const ClaimTable::Holder* const node = nodes_.HolderOf(query.address);
   const std::string& node_name =
       node != nullptr ? node->name : strings_.At(pods_.NodeAt(query.address));
   if (node_name.empty()) {
+    if (const ClaimTable::Holder* const service = services_.HolderOf(query.address);
+        service != nullptr) {
+      take_service(*service);
+    }
     return;
   }
+  // A load balancer may have a node's address for its own: a node's it is first of all.
   if (const auto pod =
           pods_.ListenerAt(query.address, query.port, query.transport, query.unix_time_ns);
       pod.has_value()) {
@@ -145,9 +148,7 @@ void ClusterState::ResolveAddress(const EndpointQuery& query, Resolution* resolu
   if (const ClaimTable::Holder* const service =
           services_.HolderOfNodePort(query.port, query.transport);
       service != nullptr) {
-    endpoint.service = service->name;
-    endpoint.namespace_name = service->namespace_name;
-    return;
+    return take_service(*service);
   }
   endpoint.ambiguous = true;
 }

@@ -36,9 +36,9 @@ class ClusterState final : public ObjectSink, public EndpointDirectory {
   void Remove(Resource resource, const ApiObject& object) override;
   void Tick() override;
 
-  // In this order: the pod that has the address for itself; the service; of a node's address the
-  // pod with the node's network, or a port of the node, that declares the port, the service whose
-  // nodePort it is, the node (ambiguous).
+  // In this order: the pod that has the address for itself; of a node's address the pod with the
+  // node's network, or a port of the node, that declares the port, the service whose nodePort it
+  // is, the node (ambiguous); of another the service.
   // What the address cannot tell, the probe's hint does.
   Resolution Resolve(const EndpointQuery& query) const override;
   uint64_t Version() const override { return version_.load(std::memory_order_acquire); }

@@ -63,9 +63,9 @@ class OwnerTable {
   };
   struct Owned {
     uint32_t owner = kNoOwner;
-    Resource resource = Resource::kReplicaSets;
     // Of the list that it was in.
-    uint8_t list = 0;
+    uint16_t list = 0;
+    Resource resource = Resource::kReplicaSets;
     // Only kept for those who still name it.
     bool is_gone = false;
   };
@@ -80,7 +80,7 @@ class OwnerTable {
   absl::flat_hash_map<Uid, uint32_t> owner_index_;
   OwnedMap owned_;
   std::array<size_t, kResources.size()> counts_ = {};
-  std::array<uint8_t, kResources.size()> lists_ = {};
+  std::array<uint16_t, kResources.size()> lists_ = {};
   uint64_t refused_ = 0;
 };
 

@@ -104,7 +104,7 @@ class PodTable {
     std::array<char, kMaxSuffixBytes> suffix = {};
     uint8_t suffix_bytes = 0;
     // Of the list that it was in.
-    uint8_t list = 0;
+    uint16_t list = 0;
     bool is_live = false;
   };
   struct Holding {
@@ -191,7 +191,7 @@ class PodTable {
   absl::flat_hash_map<uint32_t, std::vector<DeclaredPort>> ports_;
   // Holdings that have ended, the earliest first.
   std::deque<uint32_t> ended_;
-  uint8_t list_ = 0;
+  uint16_t list_ = 0;
   size_t live_pods_ = 0;
   size_t port_bytes_ = 0;
   uint64_t refused_ = 0;

@@ -185,7 +185,8 @@ ApiOutcome Reflector::Watch() {
                       facts_.path, EscapeQuery(version_), time.count()),
       .accept = Accept(facts_.metadata_only, "PartialObjectMetadata"),
       .silence = options_.watch_silence,
-      .total = time + std::chrono::seconds(30)};
+      .total = time + std::chrono::seconds(30),
+      .on_begin = [this] { board_.Received(facts_.resource); }};
   ApiOutcome said;
   bool has_said_anything = false;
   LineSplitter splitter(options_.max_object_bytes, [&](std::string_view line) {

@@ -10,10 +10,12 @@
 
 #include "common/wire/clock_datagram.h"
 #include "common/wire/event_columns.h"
+#include "nlohmann/json.hpp"
 #include "tests/bpf/support/frame_builder.h"
 #include "tests/bpf/support/tunnel_builder.h"
 #include "tests/unit/common/wire/random_events.h"
 #include "tests/unit/correlator/ingest/batches.h"
+#include "tests/unit/correlator/kubernetes/cluster_objects.h"
 #include "tests/unit/correlator/replay/capture_writer.h"
 
 namespace audio_latency::fuzz {
@@ -263,6 +265,49 @@ void WriteReplay(Seeds* seeds) {
   }
 }
 
+void WriteKubernetes(Seeds* seeds) {
+  using nlohmann::json;
+  namespace objects = correlator::testing;
+  const json pod =
+      objects::PodJson({.name = "ingress-7d9f8b6c5d-x2x7q",
+                        .uid = 1,
+                        .addresses = {"10.0.1.5", "fd00::5"},
+                        .owners = {{.kind = "ReplicaSet", .name = "ingress-7d9f8b6c5d", .uid = 2}},
+                        .started = "2026-11-21T10:00:00Z",
+                        .created = "2026-11-21T09:59:58Z",
+                        .ports = {{.container = 5060, .host = 15060, .protocol = "UDP"}}});
+  const json on_node = objects::PodJson({.name = "media-aaaaa",
+                                         .uid = 3,
+                                         .addresses = {"192.168.1.1"},
+                                         .host_network = true,
+                                         .ports = {{.container = 5060, .protocol = "UDP"}}});
+  const json replica_set = objects::OwnedJson(
+      "ReplicaSet", "ingress-7d9f8b6c5d", 2, {{.kind = "Deployment", .name = "ingress", .uid = 4}});
+  const json service =
+      objects::ServiceJson({.name = "s", .uid = 5, .addresses = {"10.96.0.7"}, .node_port = 30000});
+  const json node = objects::NodeJson("node-a", 6, {"192.168.1.1"});
+  const std::string cut = "\x20";
+  const json list = {{"kind", "PodList"},
+                     {"metadata", {{"resourceVersion", "7"}, {"continue", "abc"}}},
+                     {"items", {pod, on_node, replica_set, service, node, 7}}};
+  seeds->Write("kubernetes", "list", std::string(1, '\0') + cut + list.dump());
+  seeds->Write("kubernetes", "list_indented", std::string(1, '\0') + cut + list.dump(1));
+  const auto line = [](const char* type, const json& object) {
+    return json{{"type", type}, {"object", object}}.dump() + "\n";
+  };
+  const json bookmark = {{"metadata", {{"resourceVersion", "9"}}}};
+  const json gone = {{"code", 410}, {"message", "too old"}};
+  seeds->Write("kubernetes", "watch",
+               "\1" + cut + line("ADDED", pod) + line("MODIFIED", on_node) +
+                   line("ADDED", service) + line("BOOKMARK", bookmark) + line("DELETED", pod) +
+                   line("ERROR", gone));
+  seeds->Write("kubernetes", "kubeconfig",
+               "\2" + cut +
+                   "current-context: a\ncontexts: [{name: a, context: {cluster: b, user: c}}]\n"
+                   "clusters: [{name: b, cluster: {server: 'https://h:1', "
+                   "certificate-authority-data: YQ==}}]\nusers: [{name: c, user: {token: t}}]\n");
+}
+
 }  // namespace
 }  // namespace audio_latency::fuzz
 
@@ -280,5 +325,6 @@ int main(int argc, char** argv) {
   WriteClock(&seeds);
   WriteConfig(&seeds);
   WriteReplay(&seeds);
+  WriteKubernetes(&seeds);
   return 0;
 }

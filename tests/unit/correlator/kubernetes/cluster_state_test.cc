@@ -343,6 +343,17 @@ TEST_CASE("A service is known by its address while it is there") {
   CHECK(cluster.At("10.96.0.7").service.empty());
 }
 
+TEST_CASE("A node's address that a load balancer has as well is the node's") {
+  Cluster cluster;
+  cluster.Set(Resource::kNodes, NodeJson("node-a", 100, {"192.168.1.1"}));
+  nlohmann::json service = ServiceJson({.name = "s", .uid = 1, .addresses = {"10.96.0.7"}});
+  service["status"]["loadBalancer"]["ingress"] = {{{"ip", "192.168.1.1"}}, {{"ip", "203.0.113.5"}}};
+  cluster.Set(Resource::kServices, service);
+  CHECK(cluster.At("192.168.1.1").ambiguous);
+  CHECK(cluster.At("192.168.1.1").service.empty());
+  CHECK(cluster.At("203.0.113.5").service == "s");
+}
+
 TEST_CASE("The probe's hint names what the address cannot") {
   Cluster cluster;
   cluster.SetPod({.name = "known-aaaaa", .uid = 1, .addresses = {"10.0.1.5"}});

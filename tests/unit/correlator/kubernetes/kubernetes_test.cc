@@ -173,6 +173,17 @@ TEST_CASE_METHOD(KubernetesFixture, "What went while nobody watched is gone afte
   CHECK(logger.Has("kubernetes_reachable"));
 }
 
+TEST_CASE_METHOD(KubernetesFixture, "A watch that is let in again is no trouble any more") {
+  Start();
+  REQUIRE(IsSynced());
+  server.Refuse(Resource::kNodes, 503);
+  server.CutWatches();
+  REQUIRE(IsOnPage("audio_latency_kubernetes_synced{resource=\"nodes\"} 0"));
+  server.Refuse(Resource::kNodes, 0);
+  // Before anything comes of it.
+  CHECK(IsOnPage("audio_latency_kubernetes_synced{resource=\"nodes\"} 1"));
+}
+
 TEST_CASE_METHOD(KubernetesFixture, "A token is read again for every question") {
   const lab::ScratchFolder folder;
   ClusterAccess access = server.Access();
