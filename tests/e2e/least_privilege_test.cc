@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -68,8 +69,10 @@ struct ThreadStatus {
   bool no_new_privileges = false;
 };
 
+// Those of the program itself: ThreadSanitizer's runtime has a thread of its own, the first one,
+// from before main() on.
 std::vector<ThreadStatus> ThreadsOf(pid_t pid) {
-  std::vector<ThreadStatus> threads;
+  std::map<int, ThreadStatus> by_id;
   for (const auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
     std::ifstream file(task.path() / "status");
     ThreadStatus status;
@@ -91,6 +94,15 @@ std::vector<ThreadStatus> ThreadsOf(pid_t pid) {
         status.no_new_privileges = std::stoi(value) == 1;
       }
     }
+    by_id.emplace(std::stoi(task.path().filename()), status);
+  }
+#if defined(__SANITIZE_THREAD__)
+  if (const auto first = by_id.upper_bound(pid); first != by_id.end()) {
+    by_id.erase(first);
+  }
+#endif
+  std::vector<ThreadStatus> threads;
+  for (const auto& [id, status] : by_id) {
     threads.push_back(status);
   }
   return threads;
