@@ -19,15 +19,31 @@ constexpr char kListenAddress[] = "127.0.0.1:19090";
 
 }  // namespace
 
-absl::StatusOr<Prometheus> Prometheus::Start(const std::vector<std::string>& targets,
+std::vector<ScrapeJob> ScrapeJobs(const Cluster& cluster, const Deployment& deployment) {
+  const auto page = [](const Machine& machine) {
+    return fmt::format("{}:{}", machine.address, kMetricsPort);
+  };
+  std::vector<ScrapeJob> jobs = {
+      {.name = "audio-latency-correlator", .targets = {page(deployment.correlator_machine())}},
+      {.name = "audio-latency-probe", .targets = {}}};
+  for (const auto& node : cluster.nodes()) {
+    jobs.back().targets.push_back(page(node->machine));
+  }
+  return jobs;
+}
+
+absl::StatusOr<Prometheus> Prometheus::Start(const std::vector<ScrapeJob>& jobs,
                                              const std::string& folder) {
   const std::string config_path = folder + "/prometheus.yml";
-  std::ofstream(config_path) << fmt::format(
-      "global: {{scrape_interval: 1s}}\n"
-      "scrape_configs:\n"
-      "  - job_name: audio-latency\n"
-      "    static_configs: [{{targets: [\"{}\"]}}]\n",
-      fmt::join(targets, "\", \""));
+  std::ofstream config(config_path);
+  config << "global: {scrape_interval: 1s}\nscrape_configs:\n";
+  for (const ScrapeJob& job : jobs) {
+    // As the chart's monitors: "pod" names the pods of the audio.
+    config << fmt::format(
+        "  - job_name: {}\n    honor_labels: true\n    static_configs: [{{targets: [\"{}\"]}}]\n",
+        job.name, fmt::join(job.targets, "\", \""));
+  }
+  config.close();
   ProcessOptions options;
   options.arguments = {"prometheus", "--config.file=" + config_path,
                        "--storage.tsdb.path=" + folder + "/prometheus-data",

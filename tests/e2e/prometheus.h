@@ -10,15 +10,26 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "tests/lab/cluster.h"
+#include "tests/lab/demo/deployment.h"
 #include "tests/lab/process.h"
 
 namespace audio_latency::lab {
 
+// Pages (host:port) and the job that Prometheus says they are of.
+struct ScrapeJob {
+  std::string name;
+  std::vector<std::string> targets;
+};
+
+// The product's pages in a cluster of the lab, under the jobs' names that the chart gives them.
+std::vector<ScrapeJob> ScrapeJobs(const Cluster& cluster, const Deployment& deployment);
+
 // Scrapes its targets every second until it is destroyed.
 class Prometheus {
  public:
-  // `targets`: host:port of pages to scrape. `folder`: for its configuration and data.
-  static absl::StatusOr<Prometheus> Start(const std::vector<std::string>& targets,
+  // `folder`: for its configuration and data.
+  static absl::StatusOr<Prometheus> Start(const std::vector<ScrapeJob>& jobs,
                                           const std::string& folder);
 
   struct Sample {

@@ -143,12 +143,8 @@ TEST_CASE("every promise of the demo holds, and every interface tells the same")
   options.folder = folder.path();
   const std::unique_ptr<Scenario> scenario = Require(Scenario::Start(options));
   const Deployment& deployment = scenario->deployment();
-  std::vector<std::string> targets = {
-      fmt::format("{}:{}", deployment.correlator_machine().address, kMetricsPort)};
-  for (const auto& node : scenario->cluster().nodes()) {
-    targets.push_back(fmt::format("{}:{}", node->machine.address, kMetricsPort));
-  }
-  const Prometheus prometheus = Require(Prometheus::Start(targets, folder.path()));
+  const Prometheus prometheus =
+      Require(Prometheus::Start(ScrapeJobs(scenario->cluster(), deployment), folder.path()));
 
   Require(scenario->StartCalls());
   WaitForSilence(scenario.get());
