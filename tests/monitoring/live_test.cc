@@ -63,7 +63,7 @@ class TroubledMachine {
     auto probe = lab::TlsOf(folder, "node-a");
     probe.insert({{"CORRELATOR_ADDRESS", machine_.address + ":9095"},
                   {"K8S_NODE_NAME", "node-a"},
-                  {"INTERFACE", "lo,tun0"},
+                  {"INTERFACE", "lo,tun*"},  // by name it would end the probe
                   {"AUDIO_PORTS", std::to_string(kRtpPort)},
                   {"TC_ATTACH", "clsact"}});
     probe_ =
