@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "fmt/format.h"
+#include "tests/e2e/issued_certificates.h"
 #include "tests/e2e/lone_probe.h"
 #include "tests/lab/cluster.h"
 #include "tests/lab/lab_test.h"
@@ -17,31 +18,10 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-// $1: the correlator's address.
-constexpr const char* kIssue = R"(
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
-  -subj "/CN=audio-latency CA" -keyout ca.key -out ca.pem
-issue() {
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -keyout "$1.key" \
-    -out "$1.csr"
-  openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 90 -out "$1.pem" \
-    -extfile <(echo "subjectAltName=$2")
-}
-issue correlator "DNS:correlator,IP:$1"
-issue node-a DNS:node-a
-issue me URI:audio-latency://user/me
-)";
-
 constexpr const char* kStranger = R"(
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj "/CN=stranger" \
   -keyout stranger.key -out stranger.pem
 )";
-
-std::map<std::string, std::string> TlsOf(const ScratchFolder& folder, const std::string& name) {
-  return {{"TLS_CERT_FILE", fmt::format("{}/{}.pem", folder.path(), name)},
-          {"TLS_KEY_FILE", fmt::format("{}/{}.key", folder.path(), name)},
-          {"TLS_CA_FILE", folder.path() + "/ca.pem"}};
-}
 
 bool Says(const std::string& log_path, const std::string& text) {
   for (int i = 0; i < 400; ++i) {
@@ -57,16 +37,11 @@ TEST_CASE("programs with the README's certificates trust each other, and nobody 
   const ScratchFolder folder;
   auto cluster = Require(Cluster::Create());
   Machine* machine = Require(cluster->AddMachine("correlator"));
-  ProcessOptions issuing;
-  issuing.arguments = {"bash", "-c", fmt::format("set -e; cd {};{}", folder.path(), kIssue),
-                       "issue", machine->address};
-  const CommandResult issued = Require(RunCommand(issuing));
-  INFO(issued.error);
-  REQUIRE(issued.exit_status == 0);
+  Require(IssueCertificates(folder.path(), machine->address));
 
   ProcessOptions correlator;
   correlator.arguments = {BuiltProgram("audio-latency-correlator")};
-  correlator.environment = TlsOf(folder, "correlator");
+  correlator.environment = TlsOf(folder.path(), "correlator");
   correlator.environment["METRICS_PORT"] = "9190";  // the probe has 9090
   correlator.network = &machine->network;
   correlator.log_path = folder.path() + "/correlator.log";
@@ -74,7 +49,7 @@ TEST_CASE("programs with the README's certificates trust each other, and nobody 
   REQUIRE(Says(correlator.log_path, "startup_complete"));
 
   const std::string server = machine->address + ":9095";
-  auto environment = TlsOf(folder, "node-a");
+  auto environment = TlsOf(folder.path(), "node-a");
   environment.insert({{"CORRELATOR_ADDRESS", server}, {"K8S_NODE_NAME", "node-a"}});
   environment["INTERFACE"] = "lo";
   {
@@ -104,6 +79,7 @@ TEST_CASE("programs with the README's certificates trust each other, and nobody 
     CHECK(Says(correlator.log_path, "\"probe_refused\""));
   }
   // A probe that trusts another authority, and one without certificates.
+  ProcessOptions issuing;
   issuing.arguments = {"bash", "-c", fmt::format("set -e; cd {};{}", folder.path(), kStranger)};
   REQUIRE(Require(RunCommand(issuing)).exit_status == 0);
   environment["K8S_NODE_NAME"] = "node-a";
