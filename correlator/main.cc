@@ -38,6 +38,7 @@
 #include "correlator/endpoints/endpoint_directory.h"
 #include "correlator/endpoints/layered_directory.h"
 #include "correlator/flows/flow_registry.h"
+#include "correlator/flows/name_keeper.h"
 #include "correlator/ingest/clock_server.h"
 #include "correlator/ingest/clock_sessions.h"
 #include "correlator/ingest/node_table.h"
@@ -177,6 +178,8 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                    OpenDirectory(config, kubernetes.get()));
   const std::unique_ptr<FlowRegistry> flows =
       FlowRegistry::Create(*directory, config.max_flows, config.max_flows_per_probe);
+
+  const std::unique_ptr<NameKeeper> names = NameKeeper::Start(flows.get(), realtime, monotonic);
 
   // From the last stage to the first.
   ClockErrorBoard clock_errors;

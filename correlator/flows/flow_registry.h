@@ -54,9 +54,10 @@ struct FlowDescription {
   ContainerHint container;
 };
 
-// What matching asks about a flow; immutable once registered.
+// What matching asks about a flow; a record never changes.
 struct FlowRecord {
-  // Flows of one 5-tuple (and SSRC) at different observation points share their conversation.
+  // Flows of one 5-tuple (and SSRC) at different observation points share their conversation, while
+  // the same two are at its ends.
   ConversationId conversation = 0;
   EndpointId source = 0;
   EndpointId destination = 0;
@@ -64,6 +65,21 @@ struct FlowRecord {
   Direction direction = Direction::kIngress;
   InterfaceRole interface_role = InterfaceRole::kUplink;
   bool is_rtp = false;
+  // It is true of events from then on, on the correlator's CLOCK_MONOTONIC.
+  int64_t since_ns = std::numeric_limits<int64_t>::min();
+};
+
+// How the names of flows fare.
+struct NameStatistics {
+  // Conversations that got other names than they had, since the start.
+  uint64_t renamed = 0;
+  // Renamings that found no room, and are tried again; since the start.
+  uint64_t postponed = 0;
+  // Conversations with a service's address now: those that are one with a pod's, and those that
+  // could be several's, and so are left apart. (The rest was seen on one side only.)
+  uint64_t services = 0;
+  uint64_t services_joined = 0;
+  uint64_t services_ambiguous = 0;
 };
 
 // Thread-safe: Add takes a lock; reads of a registered flow never wait. Bounded: beyond the limit
@@ -86,19 +102,34 @@ class FlowRegistry {
   // same pod is the same endpoint whatever its address; an address without a pod is an endpoint of
   // its own.
   virtual absl::StatusOr<FlowId> Add(const FlowDescription& flow, int64_t unix_time_ns) = 0;
+  // The probe knows by now what is behind the flow's interface; Refresh makes use of it.
+  virtual void TellContainer(FlowId flow, const ContainerHint& container) = 0;
   // The flow's probe will not name it again. What is not registered is ignored.
   virtual void Remove(FlowId flow, int64_t monotonic_ns) = 0;
   // Makes the numbers of flows that were removed kFlowQuarantineNs ago free for others. On the
   // monotonic clock: a step of Unix time must not let a number mean two flows at once.
   virtual void ReleaseRemoved(int64_t monotonic_ns) = 0;
+  // Asks the directory again where its answers may have changed. A name that came late holds for
+  // the whole of the conversation; an address that got another pod makes it another conversation
+  // from then on, by the time of the event. Takes some microseconds for each conversation when the
+  // directory's version changed; to be called some times a second (NameKeeper), by one thread.
+  virtual void Refresh(int64_t unix_time_ns, int64_t monotonic_ns) = 0;
 
+  // As of now.
   virtual const FlowRecord& Record(FlowId flow) const = 0;
+  // As of an event's time, on the correlator's CLOCK_MONOTONIC. Good for kFlowQuarantineNs.
+  virtual const FlowRecord& RecordAt(FlowId flow, int64_t time_ns) const = 0;
   virtual const FlowDescription& Description(FlowId flow) const = 0;
   virtual const Endpoint& EndpointOf(EndpointId endpoint) const = 0;
+  // No conversation has the endpoint any more, and the directory knows another at its address, or
+  // none: the pod was deleted. As of the last seconds.
+  virtual bool IsGone(EndpointId endpoint) const = 0;
   virtual const std::string& NodeName(NodeId node) const = 0;
   // Flows that are registered and not removed.
   virtual uint32_t flow_count() const = 0;
-  // "flows" (with those that wait for reuse), "endpoints" and "node_names".
+  virtual NameStatistics Names() const = 0;
+  // "flows" (with those that wait for reuse), "endpoints", "node_names" and "flow_names" (of flows
+  // that were renamed lately).
   virtual std::vector<TableUse> Tables() const = 0;
 };
 

@@ -126,6 +126,7 @@ absl::Status FlowTable::Define(const v1::FlowDefinition& definition, int64_t uni
       return absl::InvalidArgumentError(
           fmt::format("flow {}: the number already stands for another flow", definition.flow_id()));
     }
+    registry_.TellContainer(*known->second.id, description.container);
     return absl::OkStatus();
   }
   if (known == flows_.end()) {
@@ -147,10 +148,25 @@ absl::Status FlowTable::Define(const v1::FlowDefinition& definition, int64_t uni
   known->second.last_used_ns = monotonic_ns;
   registry_.ReleaseRemoved(monotonic_ns);
   ASSIGN_OR_RETURN(known->second.id, registry_.Add(description, unix_time_ns));
-  const ConversationId conversation = registry_.Record(*known->second.id).conversation;
-  conversations_[conversation].push_back(definition.flow_id());
-  ChooseSource(conversation);
+  File(definition.flow_id(), &known->second);
   return absl::OkStatus();
+}
+
+void FlowTable::File(uint64_t flow_id, Flow* flow) {
+  flow->conversation = registry_.Record(*flow->id).conversation;
+  conversations_[flow->conversation].push_back(flow_id);
+  ChooseSource(flow->conversation);
+}
+
+void FlowTable::Unfile(uint64_t flow_id, const Flow& flow) {
+  const ConversationId conversation = flow.conversation;
+  const auto entry = conversations_.find(conversation);
+  std::erase(entry->second, flow_id);
+  if (entry->second.empty()) {
+    conversations_.erase(entry);
+  } else {
+    ChooseSource(conversation);
+  }
 }
 
 void FlowTable::ChooseSource(ConversationId conversation) {
@@ -195,25 +211,24 @@ void FlowTable::End(uint64_t flow_id, int64_t monotonic_ns) {
     return;
   }
   if (flow->second.id.has_value()) {
-    const ConversationId conversation = registry_.Record(*flow->second.id).conversation;
-    const auto entry = conversations_.find(conversation);
-    std::erase(entry->second, flow_id);
-    if (entry->second.empty()) {
-      conversations_.erase(entry);
-    } else {
-      ChooseSource(conversation);
-    }
+    Unfile(flow_id, flow->second);
     registry_.Remove(*flow->second.id, monotonic_ns);
   }
   flows_.erase(flow);
 }
 
 FlowTable::Flow* FlowTable::Find(uint64_t flow_id) {
-  if (const auto flow = flows_.find(flow_id); flow != flows_.end()) {
-    return &flow->second;
+  const auto flow = flows_.find(flow_id);
+  if (flow == flows_.end()) {
+    const auto beyond = beyond_limit_.find(flow_id);
+    return beyond == beyond_limit_.end() ? nullptr : &beyond->second;
   }
-  const auto beyond = beyond_limit_.find(flow_id);
-  return beyond == beyond_limit_.end() ? nullptr : &beyond->second;
+  if (flow->second.id.has_value() &&
+      registry_.Record(*flow->second.id).conversation != flow->second.conversation) {
+    Unfile(flow_id, flow->second);
+    File(flow_id, &flow->second);
+  }
+  return &flow->second;
 }
 
 void FlowTable::ForgetIdle(int64_t monotonic_ns) {

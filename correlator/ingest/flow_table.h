@@ -32,6 +32,8 @@ class FlowTable {
     int64_t last_used_ns = 0;
     // Whether its events are counted for their source's pod: of the flows of a conversation one is.
     bool is_at_source = false;
+    // The one that it is filed under: its number may become another one (FlowRegistry::Refresh).
+    ConversationId conversation = 0;
   };
 
   // `registry` must outlive the table.
@@ -47,7 +49,7 @@ class FlowTable {
   absl::Status Define(const v1::FlowDefinition& definition, int64_t unix_time_ns,
                       int64_t monotonic_ns);
   void End(uint64_t flow_id, int64_t monotonic_ns);
-  // nullptr: not defined.
+  // nullptr: not defined. What is_at_source says is as of now.
   Flow* Find(uint64_t flow_id);
   void ForgetIdle(int64_t monotonic_ns);
   void Clear(int64_t monotonic_ns);
@@ -60,6 +62,8 @@ class FlowTable {
     InterfaceRole role = InterfaceRole::kUplink;
   };
 
+  void File(uint64_t flow_id, Flow* flow);
+  void Unfile(uint64_t flow_id, const Flow& flow);
   // Decides anew which of the conversation's flows is counted for the source's pod.
   void ChooseSource(ConversationId conversation);
   absl::Status Describe(const v1::FlowDefinition& definition, FlowDescription* flow) const;

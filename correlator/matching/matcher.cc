@@ -148,7 +148,7 @@ bool Matcher::Gather(uint64_t from, int64_t now_ns) {
                              .position = entry.position,
                              .flags = entry.flow_and_flags & kLogFlagsMask,
                              .link = entry.link,
-                             .record = &flows_.Record(entry.flow())});
+                             .record = &flows_.RecordAt(entry.flow(), time_ns)});
     if (observations_.back().record->direction == Direction::kUnknown) {
       homes_.Note(*observations_.back().record);
     }

@@ -62,7 +62,7 @@ void PathAggregator::TakeMatch(const MatchBlock& block, size_t match, int64_t no
   has_successor_.assign(passages.size(), 0);
   for (const Passage& passage : passages) {
     conversations_.Touch(passage.conversation, now_ns);
-    const FlowRecord& record = flows_.Record(passage.first.flow);
+    const FlowRecord& record = flows_.RecordAt(passage.first.flow, passage.first.time_ns);
     if (passage.first.flow != passage.last.flow && !passage.transit_reported) {
       series_.AddHop(HopKind::kTransit, record.source, record.destination,
                      Delay(passage.first, passage.last), now_ns);
@@ -115,7 +115,7 @@ void PathAggregator::TakePath(const MatchBlock& block, size_t match, size_t leaf
   candidate_.steps.clear();
   for (size_t i = way_.size(); i-- > 0;) {
     const Passage& passage = passages[way_[i]];
-    const FlowRecord& record = flows_.Record(passage.first.flow);
+    const FlowRecord& record = flows_.RecordAt(passage.first.flow, passage.first.time_ns);
     candidate_.route.push_back(passage.conversation);
     if (passage.predecessor >= 0) {
       const Passage& before = passages[way_[i + 1]];
@@ -159,13 +159,17 @@ PathAggregator::KnownRoute& PathAggregator::Find(const Candidate& candidate, int
     routes_.clear();
   }
   KnownRoute& known = routes_[candidate.route];
-  if (known.names.empty() || now_ns - known.last_used_ns > kRouteLifeNs) {
+  ends_.assign(1, candidate.steps.front().source);
+  for (const PathStep& step : candidate.steps) {
+    if (step.kind == HopKind::kTransit) {
+      ends_.push_back(step.destination);
+    }
+  }
+  if (known.ends != ends_ || now_ns - known.last_used_ns > kRouteLifeNs) {
+    known.ends = ends_;
     known.names.clear();
-    known.names.push_back(flows_.EndpointOf(candidate.steps.front().source).PathName());
-    for (const PathStep& step : candidate.steps) {
-      if (step.kind == HopKind::kTransit) {
-        known.names.push_back(flows_.EndpointOf(step.destination).PathName());
-      }
+    for (const EndpointId end : ends_) {
+      known.names.push_back(flows_.EndpointOf(end).PathName());
     }
     known.path = SeriesTable::PathText(known.names, 0, known.names.size());
     known.series = nullptr;

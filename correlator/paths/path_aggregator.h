@@ -92,6 +92,8 @@ class PathAggregator {
   };
   // What a route was found to be.
   struct KnownRoute {
+    // Where it begins, and where each of its conversations ends. They may be renamed.
+    std::vector<EndpointId> ends;
     std::vector<std::string> names;
     std::string path;
     PathSeries* series = nullptr;
@@ -120,6 +122,7 @@ class PathAggregator {
   // Scratch.
   Candidate candidate_;
   std::vector<size_t> way_;
+  std::vector<EndpointId> ends_;
   std::vector<uint8_t> has_successor_;
 };
 

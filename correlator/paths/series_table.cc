@@ -10,6 +10,9 @@ namespace {
 
 constexpr const char* kOther = "other";
 constexpr int64_t kSecondNs = 1'000'000'000;
+// A hop of an endpoint that is gone (FlowRegistry::IsGone) goes after this: long enough that
+// Prometheus has taken its last samples.
+constexpr int64_t kGoneNs = 5LL * 60 * kSecondNs;
 
 // By workload: what the pods of a workload share.
 Endpoint WithoutPod(Endpoint endpoint) {
@@ -186,7 +189,11 @@ void SeriesTable::ForgetIdle(int64_t now_ns) {
   const auto is_idle = [now_ns](const auto& entry) {
     return now_ns - entry.second->newest_ns() > kIdleNs;
   };
-  absl::erase_if(hops_, is_idle);
+  absl::erase_if(hops_, [&](const auto& entry) {
+    const auto& [kind, source, destination] = entry.first;
+    const bool is_gone = flows_.IsGone(source) || flows_.IsGone(destination);
+    return now_ns - entry.second->newest_ns() > (is_gone ? kGoneNs : kIdleNs);
+  });
   if (absl::erase_if(paths_, is_idle) == 0) {
     return;
   }

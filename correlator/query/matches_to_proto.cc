@@ -77,7 +77,7 @@ double TraceWriter::ErrorBoundSeconds(const std::string& node,
 void TraceWriter::WritePoint(const MatchPoint& point, uint32_t position, const MatchPoint& origin,
                              v1::TracePoint* message) const {
   const FlowDescription& flow = flows_.Description(point.flow);
-  const FlowRecord& record = flows_.Record(point.flow);
+  const FlowRecord& record = flows_.RecordAt(point.flow, point.time_ns);
   const std::string& node = flows_.NodeName(flow.node);
   message->set_node(node);
   message->set_interface(flow.interface_name);
