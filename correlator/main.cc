@@ -51,6 +51,7 @@
 #include "correlator/paths/path_stage.h"
 #include "correlator/query/latency_service.h"
 #include "correlator/server/grpc_server.h"
+#include "correlator/signature_log/signature_log.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -247,17 +248,28 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
                                                    .realtime = realtime,
                                                    .matching = matching.get(),
                                                    .load = load.get()});
-  const std::unique_ptr<CorrelatorMetrics> metrics =
-      CorrelatorMetrics::Create({.paths = *paths,
-                                 .nodes = nodes,
-                                 .matching = *matching,
-                                 .load = *load,
-                                 .tables =
-                                     [&] {
-                                       return Tables(kubernetes.get(), *flows, nodes,
-                                                     clock_sessions, *clocks, *matching, *paths);
-                                     }},
-                                config.max_series);
+  const std::unique_ptr<SignatureLog> signature_log =
+      config.signature_log.share == 0
+          ? nullptr
+          : SignatureLog::Start(config.signature_log, paths.get(), flows.get(), monotonic, realtime,
+                                logger);
+  const std::unique_ptr<CorrelatorMetrics> metrics = CorrelatorMetrics::Create(
+      {.paths = *paths,
+       .nodes = nodes,
+       .matching = *matching,
+       .load = *load,
+       .tables =
+           [&] {
+             return Tables(kubernetes.get(), *flows, nodes, clock_sessions, *clocks, *matching,
+                           *paths);
+           },
+       .names = [&] { return flows->Names(); },
+       .signature_log =
+           [&] {
+             return signature_log == nullptr ? SignatureLogCounters() : signature_log->Counters();
+           }},
+      config.max_series,
+      config.metrics_by_workload ? MetricLabelling::kWorkload : MetricLabelling::kPod);
   EnableHealthAndReflection();
   ASSIGN_OR_RETURN(
       const std::unique_ptr<GrpcServer> grpc,
@@ -267,8 +279,10 @@ absl::Status Run(const CorrelatorConfig& config, const Clock& realtime, Shutdown
       HttpServer::Start(config.metrics_address, config.metrics_port,
                         Routes(metrics.get(), grpc.get(), kubernetes.get()));
   if (!http.ok()) {
-    return absl::Status(http.status().code(),
-                        fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)", Message(http.status())));
+    const std::string message =
+        fmt::format("{} (METRICS_ADDRESS, METRICS_PORT)", Message(http.status()));
+    logger->Error("metrics_server_error", message);
+    return absl::Status(http.status().code(), message);
   }
   logger->Info(
       "startup_complete", "Waiting for probes",

@@ -1,34 +1,17 @@
 #include "correlator/cli/replay_lines.h"
 
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
-#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "common/address/ip_address.h"
 #include "common/time/clock.h"
 #include "correlator/cli/answers_to_text.h"
 #include "correlator/cli/json_text.h"
+#include "correlator/endpoints/endpoint_text.h"
 #include "correlator/query/matches_to_proto.h"
 
 namespace audio_latency::correlator {
 namespace {
-
-void WriteEndpoint(std::string_view prefix, const Endpoint& endpoint,
-                   nlohmann::ordered_json* fields) {
-  const auto set = [&](const char* name, const std::string& value) {
-    if (!value.empty()) {
-      (*fields)[fmt::format("{}_{}", prefix, name)] = value;
-    }
-  };
-  set("pod", endpoint.pod);
-  set("namespace", endpoint.namespace_name);
-  // "Deployment/audio-service"; without its kind where that is not known.
-  set("workload", endpoint.workload.empty() || endpoint.workload_kind.empty()
-                      ? endpoint.workload
-                      : fmt::format("{}/{}", endpoint.workload_kind, endpoint.workload));
-}
 
 const char* DirectionText(Direction direction) {
   return direction == Direction::kIngress ? "ingress" : "egress";
@@ -58,10 +41,10 @@ void ReplayLines::OnEvent(const ReplayEvent& seen) {
   }
   fields["src_ip"] = IpAddress::FromMapped(event.source_address).ToString();
   fields["src_port"] = event.source_port;
-  WriteEndpoint("src", flows.EndpointOf(record.source), &fields);
+  AddEndpointFields("src", flows.EndpointOf(record.source), &fields);
   fields["dst_ip"] = IpAddress::FromMapped(event.destination_address).ToString();
   fields["dst_port"] = event.destination_port;
-  WriteEndpoint("dst", flows.EndpointOf(record.destination), &fields);
+  AddEndpointFields("dst", flows.EndpointOf(record.destination), &fields);
   fields["timestamp_human"] = time;
   fields["message"] = "Audio signature detected";
   output_ << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';

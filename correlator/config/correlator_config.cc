@@ -1,6 +1,8 @@
 #include "correlator/config/correlator_config.h"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 #include "common/address/host_port.h"
 #include "common/config/config.h"
@@ -36,6 +38,7 @@ struct Numbers {
         max_probes(defaults.max_probes),
         max_events_per_second(defaults.max_events_per_second),
         max_series(defaults.max_series),
+        log_signatures_per_second(defaults.signature_log.max_lines_per_second),
         sample_above_events_per_second(defaults.sample_above_events_per_second) {}
 
   int64_t grpc_port;
@@ -52,8 +55,38 @@ struct Numbers {
   int64_t max_connections = 0;
   int64_t max_connections_per_address = 0;
   int64_t max_series;
+  int64_t log_signatures_per_second;
   int64_t sample_above_events_per_second;
 };
+
+absl::Status ParseShare(std::string_view text, double* share) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 0 && value <= 1)) {
+    return absl::InvalidArgumentError("must be a number from 0 to 1");
+  }
+  *share = value;
+  return absl::OkStatus();
+}
+
+void DeclareTelling(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
+                    std::string* metric_labels) {
+  parser->AddInteger("MAX_SERIES", "hops, and paths, that are told apart", 1, 100'000,
+                     &numbers->max_series);
+  parser->AddChoice("METRIC_LABELS",
+                    "what hops are told apart by on /metrics: pod, or workload (fewer series: its "
+                    "pods are summed up)",
+                    {"pod", "workload"}, metric_labels);
+  parser->AddCustom("LOG_SIGNATURES",
+                    "share of the signatures, 0 to 1, that are logged wherever they were met "
+                    "(audio_signature, latency_calculation); 0: none",
+                    "0", [config](std::string_view text) {
+                      return ParseShare(text, &config->signature_log.share);
+                    });
+  parser->AddInteger("LOG_SIGNATURES_PER_SECOND",
+                     "lines of LOG_SIGNATURES a second; more are left out and counted", 1,
+                     1'000'000, &numbers->log_signatures_per_second);
+}
 
 void DeclareSecurity(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
                      std::string* probe_identity) {
@@ -120,8 +153,6 @@ void Declare(ConfigParser* parser, CorrelatorConfig* config, Numbers* numbers,
                      &numbers->max_flows);
   parser->AddInteger("MAX_PROBES", "probes that may be connected at once", 1, 16'000,
                      &numbers->max_probes);
-  parser->AddInteger("MAX_SERIES", "hops, and paths, that are told apart", 1, 100'000,
-                     &numbers->max_series);
   parser->AddInteger(
       "SAMPLE_ABOVE_EVENTS_PER_SECOND",
       "signature events that all probes together may send a second; when more come, "
@@ -147,6 +178,8 @@ void Take(const Numbers& numbers, uint32_t cores, CorrelatorConfig* config) {
           ? static_cast<uint32_t>(numbers.max_connections_per_address)
           : connections.max_connections;
   config->max_series = static_cast<uint32_t>(numbers.max_series);
+  config->signature_log.max_lines_per_second =
+      static_cast<uint32_t>(numbers.log_signatures_per_second);
   config->sample_above_events_per_second =
       static_cast<uint32_t>(numbers.sample_above_events_per_second);
   MatchingStageOptions& matching = config->matching;
@@ -171,8 +204,10 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
   ConfigParser parser("audio-latency-correlator",
                       "Meets the signatures of all probes again and tells the delay of every hop.");
   std::string probe_identity = "certificate";
+  std::string metric_labels = "pod";
   ClusterChoice cluster;
   Declare(&parser, &config, &numbers, &cluster, &log_level);
+  DeclareTelling(&parser, &config, &numbers, &metric_labels);
   DeclareSecurity(&parser, &config, &numbers, &probe_identity);
   ASSIGN_OR_RETURN(const ConfigParser::Outcome outcome, parser.Parse(arguments, environment));
   if (outcome != ConfigParser::Outcome::kRun) {
@@ -188,6 +223,7 @@ absl::StatusOr<std::optional<CorrelatorConfig>> ParseCorrelatorConfig(
                     numbers.match_hold_ms, numbers.match_window_ms));
   }
   config.one_certificate_for_all_probes = probe_identity == "shared";
+  config.metrics_by_workload = metric_labels == "workload";
   Take(numbers, cores, &config);
   config.warnings = parser.warnings();
   ASSIGN_OR_RETURN(config.cluster, FindCluster(cluster, environment, &config.warnings));

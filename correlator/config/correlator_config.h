@@ -19,6 +19,7 @@
 #include "correlator/matching/matching_stage.h"
 #include "correlator/paths/path_stage.h"
 #include "correlator/server/listener.h"
+#include "correlator/signature_log/signature_log.h"
 
 namespace audio_latency::correlator {
 
@@ -49,6 +50,9 @@ struct CorrelatorConfig {
   uint32_t max_probes = 1000;
   uint32_t max_events_per_second = 1'000'000;
   uint32_t max_series = static_cast<uint32_t>(PathStageOptions().max_series);
+  // By pod or, so that there are fewer series, by workload.
+  bool metrics_by_workload = false;
+  SignatureLogOptions signature_log;
   // Of all probes together; beyond, all nodes sample. 0: as many as this machine can take.
   uint32_t sample_above_events_per_second = 0;
 

@@ -9,6 +9,7 @@
 
 #include "common/loss/causes.h"
 #include "common/names/node_name.h"
+#include "correlator/endpoints/endpoint_text.h"
 #include "correlator/ingest/node_state.h"
 #include "correlator/ingest/node_table.h"
 #include "fmt/format.h"
@@ -123,6 +124,22 @@ void NodeTable::TakePending(uint64_t pending_events, Node* node) {
   node->made_events = made;
 }
 
+void NodeTable::CountSignatures(EndpointId source, uint64_t count, int64_t monotonic_ns,
+                                Node* node) {
+  std::string pod = PodText(flows_.EndpointOf(source));
+  if (!node->signatures.contains(pod)) {
+    absl::erase_if(node->signatures,
+                   [&](const auto& entry) { return entry.second.IsOver(flows_, monotonic_ns); });
+    if (node->signatures.size() >= kMaxPods) {
+      pod = "other";
+    }
+  }
+  Node::PodCount& counted = node->signatures[pod];
+  counted.count += count;
+  counted.newest_ns = monotonic_ns;
+  counted.source = source;
+}
+
 void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns, Node* node) {
   // An event has a byte at least: what a batch says it holds beyond that is no loss.
   const uint64_t claimed = std::min<uint64_t>(columns.event_count(), columns.fields().size());
@@ -181,12 +198,8 @@ void NodeTable::TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns
   node->Drop(kCauseCorrelatorFlowLimit, without_room);
   for (size_t i = 0; i < node->flow_events.size(); ++i) {
     if (node->flow_events[i] > 0 && node->batch_flows[i]->is_at_source) {
-      const Endpoint& source = flows_.EndpointOf(flows_.Record(*node->batch_flows[i]->id).source);
-      std::string pod = source.pod.empty() ? source.address.ToString() : source.pod;
-      if (node->signatures.size() >= kMaxPods && !node->signatures.contains(pod)) {
-        pod = "other";
-      }
-      node->signatures[pod] += node->flow_events[i];
+      CountSignatures(flows_.Record(*node->batch_flows[i]->id).source, node->flow_events[i],
+                      monotonic_ns, node);
     }
   }
   sink_.Take(node->id, node->node_events);

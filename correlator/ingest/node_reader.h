@@ -82,6 +82,9 @@ struct NodeSnapshot {
 struct PodSignatures {
   std::string pod;
   double count = 0;
+  std::string namespace_name = {};
+  std::string workload = {};
+  std::string workload_kind = {};
 };
 
 // Thread-safe.

@@ -9,6 +9,7 @@
 
 #include "bpf/capture_abi.h"
 #include "common/loss/causes.h"
+#include "correlator/endpoints/endpoint_text.h"
 #include "correlator/ingest/node_state.h"
 #include "correlator/ingest/node_table.h"
 
@@ -99,17 +100,29 @@ std::vector<NodeSnapshot> NodeTable::Nodes() const {
 }
 
 std::vector<PodSignatures> NodeTable::Signatures() const {
-  std::map<std::string, double> sums;
+  const int64_t now_ns = monotonic_clock_.NowNs();
+  std::map<std::string, PodSignatures> sums;
   for (const std::shared_ptr<Node>& node : AllNodes()) {
     const std::scoped_lock lock(node->mutex);
-    for (const auto& [pod, count] : node->signatures) {
-      sums[pod] += static_cast<double>(count);
+    for (const auto& [pod, counted] : node->signatures) {
+      if (counted.IsOver(flows_, now_ns)) {
+        continue;
+      }
+      PodSignatures& sum = sums[pod];
+      sum.pod = pod;
+      sum.count += static_cast<double>(counted.count);
+      const Endpoint& source = flows_.EndpointOf(counted.source);
+      if (PodText(source) == pod) {
+        sum.namespace_name = source.namespace_name;
+        sum.workload = source.workload;
+        sum.workload_kind = source.workload_kind;
+      }
     }
   }
   std::vector<PodSignatures> signatures;
   signatures.reserve(sums.size());
-  for (const auto& [pod, count] : sums) {
-    signatures.push_back({.pod = pod, .count = count});
+  for (auto& [pod, sum] : sums) {
+    signatures.push_back(std::move(sum));
   }
   return signatures;
 }

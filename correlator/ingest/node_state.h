@@ -70,7 +70,19 @@ struct NodeTable::Node {
   uint64_t received_events = 0;
   // received_events + pending_events at the stream's newest clock report.
   std::optional<uint64_t> made_events;
-  absl::flat_hash_map<std::string, uint64_t> signatures;
+  // By the pod that they came from.
+  struct PodCount {
+    uint64_t count = 0;
+    int64_t newest_ns = 0;  // monotonic
+    EndpointId source = 0;
+
+    // Nothing came for an hour, or for five minutes of a pod that was deleted: not told any more.
+    bool IsOver(const FlowRegistry& flows, int64_t monotonic_ns) const {
+      constexpr int64_t kMinuteNs = 60'000'000'000;
+      return monotonic_ns - newest_ns > (flows.IsGone(source) ? 5 : 60) * kMinuteNs;
+    }
+  };
+  absl::flat_hash_map<std::string, PodCount> signatures;
 
   // Scratch of a batch.
   std::vector<uint8_t> flow_is_rtp;

@@ -172,6 +172,8 @@ class NodeTable final : public NodeReader {
   void TakeDrops(const v1::EventBatch& batch, Node* node);
   void TakePending(uint64_t pending_events, Node* node);
   void TakeEvents(const v1::EventColumns& columns, int64_t monotonic_ns, Node* node);
+  // Events of audio that left the source.
+  void CountSignatures(EndpointId source, uint64_t count, int64_t monotonic_ns, Node* node);
   NodeSnapshot Snapshot(const Node& node) const;
 
   FlowRegistry& flows_;

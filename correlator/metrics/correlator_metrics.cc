@@ -9,10 +9,12 @@
 
 #include "common/loss/causes.h"
 #include "common/version/version.h"
+#include "correlator/metrics/hop_labels.h"
 #include "correlator/metrics/loss_causes.h"
 #include "correlator/metrics/node_gauges.h"
 #include "correlator/metrics/series_limit.h"
 #include "correlator/metrics/stage_families.h"
+#include "correlator/metrics/steady_sums.h"
 
 namespace audio_latency::correlator {
 namespace {
@@ -42,41 +44,12 @@ struct LimitedFamily {
   prometheus::MetricFamily empty;
   SeriesLimit limit;
   std::vector<Series> series;
+  // Where several count under the same labels.
+  std::optional<SteadySums> sums;
 
   LimitedFamily(prometheus::MetricFamily family, size_t most_series, Combine combine)
       : empty(std::move(family)), limit(most_series, combine) {}
 };
-
-std::string PodName(const Endpoint& endpoint) {
-  return endpoint.pod.empty() ? endpoint.address.ToString() : endpoint.pod;
-}
-
-MetricLabels TransitLabels(const HopSnapshot& hop) {
-  return {{"source_pod", PodName(hop.source)},
-          {"dest_pod", PodName(hop.destination)},
-          {"source_workload", hop.source.workload},
-          {"dest_workload", hop.destination.workload},
-          {"source_namespace", hop.source.namespace_name},
-          {"dest_namespace", hop.destination.namespace_name},
-          {"source_node", hop.source.node},
-          {"dest_node", hop.destination.node}};
-}
-
-MetricLabels ProcessingLabels(const HopSnapshot& hop) {
-  return {{"pod", PodName(hop.source)},
-          {"workload", hop.source.workload},
-          {"namespace", hop.source.namespace_name},
-          {"node", hop.source.node}};
-}
-
-// `number`: from 1 on the way. The names are those in the path's own.
-MetricLabels PathHopLabels(const std::string& path, size_t number, const HopSnapshot& hop) {
-  return {{"path", path},
-          {"hop", std::to_string(number)},
-          {"kind", hop.kind == HopKind::kTransit ? "network" : "pod"},
-          {"source", hop.source.PathName()},
-          {"destination", hop.destination.PathName()}};
-}
 
 // The buckets, then the sum.
 std::vector<double> HistogramNumbers(const DelaySnapshot& delay) {
@@ -87,13 +60,20 @@ std::vector<double> HistogramNumbers(const DelaySnapshot& delay) {
 
 class SnapshotMetrics final : public CorrelatorMetrics {
  public:
-  SnapshotMetrics(MetricsSources sources, size_t max_series)
+  SnapshotMetrics(MetricsSources sources, size_t max_series, MetricLabelling labelling)
       : paths_(sources.paths),
         nodes_(sources.nodes),
         matching_(sources.matching),
         load_(sources.load),
         tables_(std::move(sources.tables)),
-        max_series_(max_series) {
+        names_(std::move(sources.names)),
+        signature_log_(std::move(sources.signature_log)),
+        max_series_(max_series),
+        labelling_(labelling) {
+    for (LimitedFamily* const family :
+         {&transit_, &processing_, &transit_negative_, &signatures_}) {
+      family->sums.emplace();
+    }
     for (const NodeGauge& gauge : NodeGauges()) {
       node_gauges_.push_back(Gauge(gauge.name, gauge.help));
     }
@@ -124,6 +104,8 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     AddMatchingFamilies(matching_.Counters(), &families);
     AddLoadFamilies(load_.Load(), &families);
     AddTableFamilies(tables_(), &families);
+    AddNameFamilies(names_(), &families);
+    AddSignatureLogFamilies(signature_log_(), &families);
     prometheus::MetricFamily build =
         GaugeFamily("audio_latency_build_info", "Version of the correlator.");
     AddSample({{"version", std::string(Version())}}, 1, &build);
@@ -142,13 +124,19 @@ class SnapshotMetrics final : public CorrelatorMetrics {
     return {GaugeFamily(std::move(name), std::move(help)), max_series_, Combine::kMax};
   }
 
-  static void Add(MetricLabels labels, std::vector<double> numbers, LimitedFamily* family) {
-    family->series.push_back({std::move(labels), std::move(numbers)});
+  static void Add(MetricLabels labels, std::vector<double> numbers, LimitedFamily* family,
+                  std::string member = {}) {
+    family->series.push_back(
+        {.labels = std::move(labels), .numbers = std::move(numbers), .member = std::move(member)});
   }
 
   static prometheus::MetricFamily Finish(LimitedFamily* family) {
     prometheus::MetricFamily finished = family->empty;
-    for (Series& series : family->limit.Apply(std::exchange(family->series, {}))) {
+    std::vector<Series> all = std::exchange(family->series, {});
+    if (family->sums.has_value()) {
+      all = family->sums->Apply(std::move(all));
+    }
+    for (Series& series : family->limit.Apply(std::move(all))) {
       const std::span<const double> numbers = series.numbers;
       if (finished.type == prometheus::MetricType::Histogram) {
         AddHistogram(std::move(series.labels), kDelayBucketsSeconds,
@@ -163,17 +151,19 @@ class SnapshotMetrics final : public CorrelatorMetrics {
   void FillHops() {
     for (const HopSnapshot& hop : paths_.Hops(0)) {
       if (hop.kind == HopKind::kTransit) {
-        Add(TransitLabels(hop), HistogramNumbers(hop.delay), &transit_);
-        Add(TransitLabels(hop), {hop.delay.negative_count}, &transit_negative_);
+        Add(TransitLabels(hop, labelling_), HistogramNumbers(hop.delay), &transit_, MemberOf(hop));
+        Add(TransitLabels(hop, labelling_), {hop.delay.negative_count}, &transit_negative_,
+            MemberOf(hop));
       } else {
-        Add(ProcessingLabels(hop), HistogramNumbers(hop.delay), &processing_);
+        Add(ProcessingLabels(hop, labelling_), HistogramNumbers(hop.delay), &processing_,
+            MemberOf(hop));
       }
     }
     for (const HopSnapshot& hop : paths_.Hops(kErrorWindowSeconds)) {
       if (hop.kind == HopKind::kTransit) {
-        Add(TransitLabels(hop), {hop.delay.error_bound_seconds}, &transit_error_);
+        Add(TransitLabels(hop, labelling_), {hop.delay.error_bound_seconds}, &transit_error_);
       } else {
-        Add(ProcessingLabels(hop), {hop.delay.error_bound_seconds}, &processing_error_);
+        Add(ProcessingLabels(hop, labelling_), {hop.delay.error_bound_seconds}, &processing_error_);
       }
     }
   }
@@ -197,7 +187,8 @@ class SnapshotMetrics final : public CorrelatorMetrics {
 
   void FillNodes() {
     for (const PodSignatures& signatures : nodes_.Signatures()) {
-      Add({{"pod", signatures.pod}}, {signatures.count}, &signatures_);
+      Add(SignatureLabels(signatures, labelling_), {signatures.count}, &signatures_,
+          signatures.pod);
     }
     for (const NodeSnapshot& node : nodes_.Nodes()) {
       const MetricLabels labels = {{"node", node.node}};
@@ -270,7 +261,10 @@ class SnapshotMetrics final : public CorrelatorMetrics {
   const MatchingReader& matching_;
   const LoadReader& load_;
   const std::function<std::vector<TableUse>()> tables_;
+  const std::function<NameStatistics()> names_;
+  const std::function<SignatureLogCounters()> signature_log_;
   const size_t max_series_;
+  const MetricLabelling labelling_;
   std::mutex mutex_;
 
   LimitedFamily transit_ =
@@ -352,8 +346,10 @@ class SnapshotMetrics final : public CorrelatorMetrics {
 }  // namespace
 
 std::unique_ptr<CorrelatorMetrics> CorrelatorMetrics::Create(MetricsSources sources,
-                                                             size_t max_series) {
-  return std::make_unique<SnapshotMetrics>(std::move(sources), std::max<size_t>(max_series, 1));
+                                                             size_t max_series,
+                                                             MetricLabelling labelling) {
+  return std::make_unique<SnapshotMetrics>(std::move(sources), std::max<size_t>(max_series, 1),
+                                           labelling);
 }
 
 std::string CorrelatorMetrics::Text() { return RenderMetrics(Collect()); }

@@ -17,6 +17,8 @@ namespace audio_latency::correlator {
 struct Series {
   MetricLabels labels;
   std::vector<double> numbers;
+  // Of those with the same labels, which one (SteadySums).
+  std::string member = {};
 };
 
 // The first series to come keep a place of their own for as long as they exist; the rest are put
@@ -35,10 +37,10 @@ class SeriesLimit {
   // How many series are in `other` now.
   size_t limited() const { return in_other_.size(); }
 
- private:
   using Key = std::vector<std::string>;  // the labels' values
-
   static Key KeyOf(const Series& series);
+
+ private:
   void Add(const std::vector<double>& from, std::vector<double>* to) const;
   std::map<Key, Series> MergeEqualLabels(std::vector<Series> series) const;
   void ForgetGone(const std::map<Key, Series>& present);

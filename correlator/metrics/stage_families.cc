@@ -102,4 +102,36 @@ void AddTableFamilies(std::span<const TableUse> tables,
   families->push_back(std::move(evictions));
 }
 
+void AddNameFamilies(const NameStatistics& names, std::vector<prometheus::MetricFamily>* families) {
+  const auto number = [](uint64_t count) { return static_cast<double>(count); };
+  families->push_back(
+      Single(CounterFamily("audio_latency_conversations_renamed_total",
+                           "Conversations whose pods became known, or others, while they lasted."),
+             number(names.renamed)));
+  prometheus::MetricFamily services =
+      GaugeFamily("audio_latency_service_conversations",
+                  "Conversations with a service's address now: joined with that of the pod behind "
+                  "it, left apart because it could be several's, or seen on one side only.");
+  AddSample({{"state", "joined"}}, number(names.services_joined), &services);
+  AddSample({{"state", "ambiguous"}}, number(names.services_ambiguous), &services);
+  AddSample({{"state", "one_side"}},
+            number(names.services - names.services_joined - names.services_ambiguous), &services);
+  families->push_back(std::move(services));
+}
+
+void AddSignatureLogFamilies(const SignatureLogCounters& counters,
+                             std::vector<prometheus::MetricFamily>* families) {
+  const auto number = [](uint64_t count) { return static_cast<double>(count); };
+  families->push_back(Single(CounterFamily("audio_latency_signature_log_lines_total",
+                                           "Lines about single pieces of audio that were logged."),
+                             number(counters.lines)));
+  prometheus::MetricFamily left_out =
+      CounterFamily("audio_latency_signature_log_left_out_total",
+                    "Lines about single pieces of audio beyond the rate, and matches that came too "
+                    "fast to be looked at.");
+  AddSample({{"reason", "rate"}}, number(counters.over_rate), &left_out);
+  AddSample({{"reason", "queue_full"}}, number(counters.skipped_matches), &left_out);
+  families->push_back(std::move(left_out));
+}
+
 }  // namespace audio_latency::correlator

@@ -9,9 +9,11 @@
 #include <span>
 #include <vector>
 
+#include "correlator/flows/flow_registry.h"
 #include "correlator/load/load_reader.h"
 #include "correlator/load/table_use.h"
 #include "correlator/matching/matching_reader.h"
+#include "correlator/signature_log/signature_log.h"
 
 namespace audio_latency::correlator {
 
@@ -20,6 +22,9 @@ void AddMatchingFamilies(const MatchingCounters& counters,
 void AddLoadFamilies(const LoadSnapshot& load, std::vector<prometheus::MetricFamily>* families);
 void AddTableFamilies(std::span<const TableUse> tables,
                       std::vector<prometheus::MetricFamily>* families);
+void AddNameFamilies(const NameStatistics& names, std::vector<prometheus::MetricFamily>* families);
+void AddSignatureLogFamilies(const SignatureLogCounters& counters,
+                             std::vector<prometheus::MetricFamily>* families);
 
 }  // namespace audio_latency::correlator
 

@@ -18,16 +18,19 @@ struct Correlator {
   FakeMatchingReader matching;
   FakeLoadReader load;
   std::vector<TableUse> tables;
+  NameStatistics names;
 
-  std::string Page(size_t max_series = 2000) const {
+  std::unique_ptr<CorrelatorMetrics> Metrics(
+      size_t max_series = 2000, MetricLabelling labelling = MetricLabelling::kPod) const {
     return CorrelatorMetrics::Create({.paths = paths,
                                       .nodes = nodes,
                                       .matching = matching,
                                       .load = load,
-                                      .tables = [this] { return tables; }},
-                                     max_series)
-        ->Text();
+                                      .tables = [this] { return tables; },
+                                      .names = [this] { return names; }},
+                                     max_series, labelling);
   }
+  std::string Page(size_t max_series = 2000) const { return Metrics(max_series)->Text(); }
 };
 
 bool Has(const std::string& page, const std::string& line) {
@@ -45,6 +48,50 @@ int CheckByPromtool(const std::string& page) {
 
 void Fill(Correlator* correlator) {
   FillThreeNodes(&correlator->paths, &correlator->nodes, &correlator->matching);
+}
+
+TEST_CASE("by workload, its pods are summed up, those that are gone, too") {
+  Correlator correlator;
+  Fill(&correlator);
+  const HopSnapshot first = correlator.paths.hops[0];
+  REQUIRE(first.kind == HopKind::kTransit);
+  HopSnapshot second = first;
+  second.destination.pod = "processor-9";
+  second.delay.buckets[0] += 5;
+  correlator.paths.hops = {first, second};
+  double of_first = 0;
+  for (const double bucket : first.delay.buckets) {
+    of_first += bucket;
+  }
+  const auto metrics = correlator.Metrics(2000, MetricLabelling::kWorkload);
+  const std::string labels =
+      R"({source_workload="ingress",dest_workload="processor",source_workload_kind="Deployment",)"
+      R"(dest_workload_kind="Deployment",source_namespace="voice",dest_namespace="voice"})";
+  const std::string count =
+      fmt::format("audio_latency_seconds_count{} {}", labels, 2 * of_first + 5);
+  std::string page = metrics->Text();
+  CHECK(Has(page, count));
+  CHECK(page.find("source_pod") == std::string::npos);
+  CHECK(CheckByPromtool(page) == 0);
+  // A pod goes: what it counted stays.
+  correlator.paths.hops = {first};
+  CHECK(Has(metrics->Text(), count));
+  // The last one goes, and the series with it.
+  correlator.paths.hops.clear();
+  page = metrics->Text();
+  CHECK(page.find("audio_latency_seconds_count{") == std::string::npos);
+}
+
+TEST_CASE("what became of names is told") {
+  Correlator correlator;
+  correlator.names = {
+      .renamed = 4, .postponed = 0, .services = 6, .services_joined = 3, .services_ambiguous = 1};
+  const std::string page = correlator.Page();
+  CHECK(Has(page, "audio_latency_conversations_renamed_total 4"));
+  CHECK(Has(page, R"(audio_latency_service_conversations{state="joined"} 3)"));
+  CHECK(Has(page, R"(audio_latency_service_conversations{state="ambiguous"} 1)"));
+  CHECK(Has(page, R"(audio_latency_service_conversations{state="one_side"} 2)"));
+  CHECK(Has(page, "audio_latency_signature_log_lines_total 0"));
 }
 
 TEST_CASE("the load, what is sampled and how full every table is are told") {
