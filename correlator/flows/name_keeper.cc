@@ -1,6 +1,8 @@
 #include "correlator/flows/name_keeper.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 
 namespace audio_latency::correlator {
 
@@ -27,10 +29,13 @@ NameKeeper::~NameKeeper() {
 
 void NameKeeper::Run() {
   std::unique_lock lock(mutex_);
+  int64_t wait_ns = kPeriodNs;
   while (
-      !stop_.wait_for(lock, std::chrono::nanoseconds(kPeriodNs), [this] { return is_stopping_; })) {
+      !stop_.wait_for(lock, std::chrono::nanoseconds(wait_ns), [this] { return is_stopping_; })) {
     lock.unlock();
-    flows_.Refresh(realtime_clock_.NowNs(), monotonic_clock_.NowNs());
+    const int64_t begin_ns = monotonic_clock_.NowNs();
+    flows_.Refresh(realtime_clock_.NowNs(), begin_ns);
+    wait_ns = std::max(kPeriodNs, (monotonic_clock_.NowNs() - begin_ns) * kRestPerWork);
     lock.lock();
   }
 }

@@ -123,6 +123,7 @@ void ClusterState::ResolveAddress(const EndpointQuery& query, Resolution* resolu
   if (const auto pod = pods_.HolderOf(query.address, query.unix_time_ns); pod.has_value()) {
     return Fill(*pod, resolution);
   }
+  resolution->since_unix_ns = pods_.FreeSince(query.address, query.unix_time_ns);
   Endpoint& endpoint = resolution->endpoint;
   const auto take_service = [&](const ClaimTable::Holder& service) {
     endpoint.service = service.name;

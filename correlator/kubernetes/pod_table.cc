@@ -101,6 +101,7 @@ void PodTable::Expire(int64_t now_ns) {
 std::optional<PodTable::Pod> PodTable::HolderOf(const IpAddress& address,
                                                 int64_t unix_time_ns) const {
   uint32_t later = kNone;
+  int64_t free_since_ns = kAlways;
   for (uint32_t number = NewestAt(address); number != kNone; number = holdings_[number].earlier) {
     const Holding& holding = holdings_[number];
     if (holding.is_shared) {
@@ -113,14 +114,27 @@ std::optional<PodTable::Pod> PodTable::HolderOf(const IpAddress& address,
     if (unix_time_ns < holding.end_ns) {
       return Since(number, Describe(holding.pod));
     }
+    free_since_ns = holding.end_ns;
     break;
   }
   // Nobody is known to have had it then. What it said just before a holding is that pod's, for no
   // other had it, and an end is never seen too early.
   if (later != kNone && holdings_[later].start_ns - unix_time_ns <= kStartSlackNs) {
-    return Describe(holdings_[later].pod);
+    Pod pod = Describe(holdings_[later].pod);
+    pod.since_ns = free_since_ns;
+    return pod;
   }
   return std::nullopt;
+}
+
+int64_t PodTable::FreeSince(const IpAddress& address, int64_t unix_time_ns) const {
+  for (uint32_t number = NewestAt(address); number != kNone; number = holdings_[number].earlier) {
+    const Holding& holding = holdings_[number];
+    if (!holding.is_shared && holding.end_ns <= unix_time_ns) {
+      return holding.end_ns;
+    }
+  }
+  return kAlways;
 }
 
 PodTable::Pod PodTable::Since(uint32_t number, Pod pod) const {

@@ -69,6 +69,8 @@ class PodTable {
   };
   // Who has `address` for itself at that time.
   std::optional<Pod> HolderOf(const IpAddress& address, int64_t unix_time_ns) const;
+  // Of an address that nobody has at that time, since when; kAlways: nobody is known to have had it.
+  int64_t FreeSince(const IpAddress& address, int64_t unix_time_ns) const;
   // Of those on the node at `address` who declare that port of it, the only one.
   std::optional<Pod> ListenerAt(const IpAddress& address, uint16_t port, uint8_t transport,
                                 int64_t unix_time_ns) const;

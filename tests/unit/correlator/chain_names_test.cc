@@ -230,5 +230,40 @@ TEST_CASE("Through a service's address the hop is to the pod behind it") {
   CHECK(state->paths[0][0].path == "client > server");
 }
 
+TEST_CASE(
+    "Hops of a pod that was deleted go after some minutes, those of one that is silent stay") {
+  Chain chain;
+  chain.directory.GivePod("10.0.0.1", "client-1", "");
+  chain.directory.GivePod("10.0.0.2", "deleted-1", "");
+  chain.directory.GivePod("10.0.0.3", "silent-1", "");
+  std::vector<FlowId> flows;
+  for (const char* const server : {"10.0.0.2", "10.0.0.3"}) {
+    flows.push_back(chain.Add("a", "10.0.0.1", server, Direction::kIngress));
+    flows.push_back(chain.Add("b", "10.0.0.1", server, Direction::kEgress));
+  }
+  for (int i = 0; i < 100; ++i) {
+    chain.Send({{flows[0], 0}, {flows[1], kTransitNs}});
+    chain.Send({{flows[2], 0}, {flows[3], kTransitNs}});
+    chain.Advance(kPieceNs);
+  }
+  chain.Finish();
+  REQUIRE(chain.Hops().size() == 2);
+  chain.directory.Take("10.0.0.2", chain.clock.NowNs() + kAheadNs);
+  for (const FlowId flow : flows) {
+    chain.flows->Remove(flow, chain.clock.NowNs());
+  }
+  const auto wait = [&](int seconds) {
+    for (int waited = 0; waited < seconds; waited += 10) {
+      chain.Advance(10 * kSecondNs);
+    }
+  };
+  wait(120);
+  CHECK(chain.Hops().size() == 2);
+  wait(240);
+  CHECK(chain.Hops() == std::map<std::string, int>{{"client-1 > silent-1", 100}});
+  wait(3600);
+  CHECK(chain.Hops().empty());
+}
+
 }  // namespace
 }  // namespace audio_latency::correlator

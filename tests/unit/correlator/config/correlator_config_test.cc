@@ -20,6 +20,8 @@ TEST_CASE("The defaults are those that are documented") {
   CHECK((*config)->grpc_port == 9095);
   CHECK((*config)->metrics_port == 9090);
   CHECK((*config)->matching.threads == 4);
+  CHECK_FALSE((*config)->metrics_by_workload);
+  CHECK((*config)->signature_log.share == 0);
   CHECK((*config)->matching.matcher.hold_ns == 600'000'000);
   CHECK((*config)->matching.matcher.table_events == 1u << 22);
   CHECK((*config)->matching.matcher.decision.window_ns == 10'000'000'000);
@@ -75,7 +77,10 @@ TEST_CASE("Every option arrives where it belongs") {
                                    {"MATCHER_THREADS", "3"},
                                    {"MAX_FLOWS", "4"},
                                    {"MAX_PROBES", "5"},
-                                   {"MAX_SERIES", "6"}};
+                                   {"MAX_SERIES", "6"},
+                                   {"METRIC_LABELS", "workload"},
+                                   {"LOG_SIGNATURES", "0.25"},
+                                   {"LOG_SIGNATURES_PER_SECOND", "7"}};
   const auto parsed = ParseCorrelatorConfig({}, environment, 1);
   REQUIRE(parsed.ok());
   const CorrelatorConfig& config = **parsed;
@@ -98,6 +103,9 @@ TEST_CASE("Every option arrives where it belongs") {
   CHECK(config.max_flows == 4);
   CHECK(config.max_probes == 5);
   CHECK(config.max_series == 6);
+  CHECK(config.metrics_by_workload);
+  CHECK(config.signature_log.share == 0.25);
+  CHECK(config.signature_log.max_lines_per_second == 7);
   // The startup line shows everything but the secret.
   for (const auto& [name, text] : config.effective) {
     CHECK(text.find("secret") == std::string::npos);
@@ -130,7 +138,8 @@ TEST_CASE("Bad values are refused by name") {
   const std::pair<std::string, std::string> bad_values[] = {
       {"GRPC_PORT", "65536"},         {"SIGNATURE_RATE", "100"}, {"SIGNATURE_RATE", "1048576"},
       {"SIGNATURE_ALGORITHM", "md5"}, {"MATCH_WINDOW_MS", "5"},  {"MATCHER_THREADS", "-1"},
-      {"LOG_LEVEL", "loud"},          {"MAX_PROBES", "0"}};
+      {"LOG_LEVEL", "loud"},          {"MAX_PROBES", "0"},       {"METRIC_LABELS", "node"},
+      {"LOG_SIGNATURES", "1.5"},      {"LOG_SIGNATURES", "all"}, {"LOG_SIGNATURES", "nan"}};
   for (const auto& [name, value] : bad_values) {
     const auto config = ParseCorrelatorConfig({}, {{name, value}}, 1);
     CAPTURE(name, value);
