@@ -38,6 +38,12 @@ const volatile struct capture_config capture_configuration = {
  */
 const volatile __u32 capture_is_preemptible = 0;
 
+/* 1 where the kernel tells the sender's cgroup; else the verifier removes the question. */
+const volatile __u32 capture_can_tell_senders = 0;
+
+/* See capture_abi.h; in memory, not in a map, so that looking costs nothing. */
+volatile struct interface_sender interface_senders[CAPTURE_SENDER_SLOTS] = {};
+
 /* Written by the loader's process while the programs run. */
 volatile __u32 sampling_threshold = SAMPLING_ALL;
 
@@ -128,6 +134,15 @@ static __always_inline void count_interface_bytes(struct __sk_buff *skb, __u8 di
 
 	if (bytes)
 		add(bytes, skb->len);
+}
+
+static __always_inline void tell_sender(struct __sk_buff *skb)
+{
+	volatile struct interface_sender *sender =
+		&interface_senders[skb->ifindex & (CAPTURE_SENDER_SLOTS - 1)];
+
+	if (sender->interface_index == skb->ifindex && !sender->cgroup_id)
+		sender->cgroup_id = bpf_skb_cgroup_id(skb);
 }
 
 static __always_inline void capture_count(struct capture_scratch *scratch, __u32 cause)
@@ -269,6 +284,8 @@ static __always_inline void capture(struct __sk_buff *skb, __u8 direction, __u32
 SEC("tc")
 int capture_ingress(struct __sk_buff *skb)
 {
+	if (capture_can_tell_senders)
+		tell_sender(skb);
 	capture(skb, CAPTURE_DIRECTION_INGRESS, CAPTURE_LINK_ETHERNET);
 	return TC_ACT_UNSPEC;
 }

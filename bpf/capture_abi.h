@@ -171,6 +171,19 @@ enum capture_counter {
 #define CAPTURE_INTERFACE_SLOT(index, direction) \
 	(((index)*2 + ((direction) == CAPTURE_DIRECTION_EGRESS)) & (CAPTURE_INTERFACE_SLOTS - 1))
 
+/*
+ * Whose packets come in at an interface. User space puts an interface's index into its slot to ask;
+ * the program for Ethernet fills in the sender of the next packet that a socket sent. Memory that
+ * both see: each of the two fields has one writer but for user space's zeroing.
+ */
+#define CAPTURE_SENDER_SLOTS 1024
+
+struct interface_sender {
+	__u64 cgroup_id; /* of cgroup version 2; 0: no answer yet */
+	__u32 interface_index; /* 0: nobody asks */
+	__u32 reserved;
+};
+
 /* Most payload of one packet that is looked through: GSO makes 64 KiB. */
 #define CAPTURE_PAYLOAD_MAX_BYTES (33 * 2048)
 

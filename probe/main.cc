@@ -39,6 +39,9 @@
 #include "probe/capture/ring_reader.h"
 #include "probe/check/check_command.h"
 #include "probe/config/probe_config.h"
+#include "probe/containers/container_watch.h"
+#include "probe/containers/kubelet_client.h"
+#include "probe/containers/socket_owners.h"
 #include "probe/metrics/status_page.h"
 #include "probe/privilege/capabilities.h"
 #include "probe/privilege/kept_capabilities.h"
@@ -97,6 +100,24 @@ absl::StatusOr<std::unique_ptr<CaptureProgram>> LoadAndDropRights(const ProbeCon
   return program;
 }
 
+absl::StatusOr<std::unique_ptr<ContainerWatch>> WatchContainers(const ProbeConfig& config,
+                                                                InterfaceSenders* senders,
+                                                                const InterfaceDirectory& directory,
+                                                                const Clock& monotonic,
+                                                                Logger* logger) {
+  ContainerWatch::Parts parts;
+  parts.senders = senders;
+  parts.directory = &directory;
+  parts.only = config.container_runtime;
+  parts.clock = &monotonic;
+  parts.logger = logger;
+  ASSIGN_OR_RETURN(parts.sockets, SocketOwners::Open());
+  if (!config.kubelet.address.empty()) {
+    ASSIGN_OR_RETURN(parts.kubelet, KubeletClient::Create(config.kubelet));
+  }
+  return ContainerWatch::Start(std::move(parts));
+}
+
 // Runs until `shutdown`. What is destroyed last is declared first.
 absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock& realtime,
                  const Clock& monotonic, Shutdown* shutdown, Logger* logger) {
@@ -116,7 +137,10 @@ absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock
   Batcher::Options batcher_options;
   batcher_options.max_flows = config.max_flows;
   batcher_options.flow_timeout_ns = config.flow_timeout_ns;
-  Batcher batcher(batcher_options, {&directory, program, &queue, &monotonic, logger});
+  ASSIGN_OR_RETURN(const std::unique_ptr<ContainerWatch> containers,
+                   WatchContainers(config, program, directory, monotonic, logger));
+  Batcher batcher(batcher_options,
+                  {&directory, containers.get(), program, &queue, &monotonic, logger});
   EventLog event_log(config.node_name, &directory, logger, &batcher);
   EventSink* const sink =
       logger->IsOn(LogLevel::kTrace) ? static_cast<EventSink*>(&event_log) : &batcher;
@@ -160,6 +184,7 @@ absl::Status Run(const ProbeConfig& config, CaptureProgram* program, const Clock
                          directory.size(),
                          directory.Refused(),
                          hiding_watch->Hidden(),
+                         containers->statistics(),
                          attach_method,
                          program->SamplingThreshold(),
                          config.max_flows,

@@ -1,5 +1,7 @@
 #include "correlator/endpoints/endpoint_directory.h"
 
+#include "correlator/endpoints/container_name.h"
+
 namespace audio_latency::correlator {
 namespace {
 
@@ -8,6 +10,7 @@ class EmptyDirectory final : public EndpointDirectory {
   Resolution Resolve(const EndpointQuery& query) const override {
     Resolution unknown;
     unknown.endpoint.address = query.address;
+    NameByContainer(query.container, &unknown.endpoint);
     return unknown;
   }
 };

@@ -14,6 +14,7 @@
 #include "common/config/config.h"
 #include "common/config/text.h"
 #include "common/status/status_macros.h"
+#include "correlator/endpoints/container_name.h"
 #include "correlator/endpoints/endpoint_directory.h"
 #include "fmt/format.h"
 #include "yaml-cpp/yaml.h"
@@ -38,6 +39,7 @@ class FileDirectory final : public EndpointDirectory {
     } else {
       resolution.endpoint.address = query.address;
     }
+    NameByContainer(query.container, &resolution.endpoint);
     return resolution;
   }
 

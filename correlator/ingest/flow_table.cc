@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/status/status_macros.h"
+#include "correlator/ingest/container_hint.h"
 #include "fmt/format.h"
 
 namespace audio_latency::correlator {
@@ -111,6 +112,13 @@ absl::Status FlowTable::Describe(const v1::FlowDefinition& definition,
            .container = {}};
   if (definition.has_initial_sequence()) {
     flow->initial_sequence = definition.initial_sequence();
+  }
+  if (definition.has_container()) {
+    const absl::StatusOr<ContainerHint> container = ReadContainerHint(definition.container());
+    if (!container.ok()) {
+      return invalid(fmt::format("container: {}", Message(container.status())));
+    }
+    flow->container = *container;
   }
   return absl::OkStatus();
 }

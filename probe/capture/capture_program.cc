@@ -80,6 +80,11 @@ absl::StatusOr<Skeleton> OpenSkeleton(const ProbeConfig& config, capture_link_la
   std::memcpy(&skeleton->rodata->capture_configuration, &parameters, sizeof(parameters));
   const uint32_t is_preemptible = ReadKernelFacts().is_preemptible ? 1 : 0;
   std::memcpy(&skeleton->rodata->capture_is_preemptible, &is_preemptible, sizeof(is_preemptible));
+  const uint32_t can_tell_senders =
+      libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_skb_cgroup_id, nullptr) == 1 ? 1
+                                                                                             : 0;
+  std::memcpy(&skeleton->rodata->capture_can_tell_senders, &can_tell_senders,
+              sizeof(can_tell_senders));
   int error = bpf_map__set_max_entries(skeleton->maps.events, config.ring_bytes);
   if (error == 0) {
     error = bpf_map__set_max_entries(skeleton->maps.flows, config.max_flows);
@@ -160,6 +165,30 @@ class LoadedCaptureProgram final : public CaptureProgram {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
+  bool CanTellSenders() const override { return ethernet_->rodata->capture_can_tell_senders != 0; }
+
+  bool Ask(uint32_t interface_index) override {
+    volatile interface_sender& sender = SenderSlot(interface_index);
+    if (sender.interface_index != 0 && sender.interface_index != interface_index) {
+      return false;
+    }
+    sender.cgroup_id = 0;
+    sender.interface_index = interface_index;
+    return true;
+  }
+
+  uint64_t Answer(uint32_t interface_index) const override {
+    const volatile interface_sender& sender = SenderSlot(interface_index);
+    return sender.interface_index == interface_index ? sender.cgroup_id : 0;
+  }
+
+  void Forget(uint32_t interface_index) override {
+    volatile interface_sender& sender = SenderSlot(interface_index);
+    if (sender.interface_index == interface_index) {
+      sender.interface_index = 0;
+    }
+  }
+
   int ring_fd() const override { return bpf_map__fd(ethernet_->maps.events); }
 
   absl::StatusOr<CaptureCounters> ReadCounters() const override {
@@ -211,6 +240,11 @@ class LoadedCaptureProgram final : public CaptureProgram {
   }
 
  private:
+  // Memory that the programs for Ethernet read and write.
+  volatile interface_sender& SenderSlot(uint32_t interface_index) const {
+    return ethernet_->bss->interface_senders[interface_index & (CAPTURE_SENDER_SLOTS - 1)];
+  }
+
   absl::Status LoadIp() {
     ASSIGN_OR_RETURN(Skeleton loading, OpenSkeleton(config_, CAPTURE_LINK_IP));
     RETURN_IF_ERROR(ShareMaps(loading.get()));

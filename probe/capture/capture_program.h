@@ -10,14 +10,18 @@
 #include "common/logging/logger.h"
 #include "probe/capture/attachment.h"
 #include "probe/capture/counters.h"
+#include "probe/capture/interface_senders.h"
 #include "probe/capture/seen_traffic.h"
 #include "probe/config/probe_config.h"
 
 namespace audio_latency::probe {
 
 // Programs and maps in the kernel, not yet attached to anything; released when it is destroyed.
-// Thread-safe.
-class CaptureProgram : public CounterSource, public CapturePrograms, public SeenTraffic {
+// Thread-safe, but for InterfaceSenders.
+class CaptureProgram : public CounterSource,
+                       public CapturePrograms,
+                       public SeenTraffic,
+                       public InterfaceSenders {
  public:
   // Loads with the signature parameters, table sizes and ports of `config`. The correlator's port
   // is left alone, so that the probe never signs what it sends itself. An error says what is
@@ -28,6 +32,9 @@ class CaptureProgram : public CounterSource, public CapturePrograms, public Seen
   // caller has now; For waits for it. Called at most once, before other threads use this.
   virtual void LoadIpInBackground() = 0;
   virtual int ring_fd() const = 0;
+  // True where the kernel tells the cgroup of a packet's sender; else InterfaceSenders has no
+  // answers.
+  virtual bool CanTellSenders() const = 0;
   // As Read, which takes what cannot be read for 0. PERMISSION_DENIED when this thread lacks a
   // capability for that.
   virtual absl::StatusOr<CaptureCounters> ReadCounters() const = 0;

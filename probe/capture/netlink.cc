@@ -64,9 +64,8 @@ uint32_t AttributeU32(std::string_view value) { return NetlinkHeader<uint32_t>(v
 
 std::string_view AttributeText(std::string_view value) { return value.substr(0, value.find('\0')); }
 
-absl::StatusOr<NetlinkSocket> NetlinkSocket::Open(uint32_t groups) {
-  NetlinkSocket opened(
-      FileDescriptor(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)));
+absl::StatusOr<NetlinkSocket> NetlinkSocket::Open(uint32_t groups, int protocol) {
+  NetlinkSocket opened(FileDescriptor(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol)));
   if (!opened.fd_.is_open()) {
     return SystemError("open");
   }

@@ -1,7 +1,9 @@
-// As much of rtnetlink as the probe needs: ask for a dump, hear of changes.
+// As much of netlink as the probe needs: ask for one thing or a dump, hear of changes.
 
 #ifndef PROBE_CAPTURE_NETLINK_H_
 #define PROBE_CAPTURE_NETLINK_H_
+
+#include <linux/netlink.h>
 
 #include <cstdint>
 #include <cstring>
@@ -46,8 +48,8 @@ std::string_view AttributeText(std::string_view value);
 // A socket in the network namespace of the thread that opens it. Not thread-safe. Move-only.
 class NetlinkSocket {
  public:
-  // `groups`: RTMGRP_LINK and the like; 0 for requests only.
-  static absl::StatusOr<NetlinkSocket> Open(uint32_t groups);
+  // `groups`: RTMGRP_LINK and the like; 0 for requests only. `protocol`: NETLINK_ROUTE or another.
+  static absl::StatusOr<NetlinkSocket> Open(uint32_t groups, int protocol = NETLINK_ROUTE);
 
   // Sends a dump request (`type` RTM_GETLINK, …; `header`: the structure of the request) and calls
   // `visit` with each answer until the dump is complete.

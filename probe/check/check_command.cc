@@ -13,6 +13,7 @@
 #include "fmt/format.h"
 #include "probe/check/capture_check.h"
 #include "probe/check/check_item.h"
+#include "probe/check/container_check.h"
 #include "probe/check/setting_check.h"
 #include "probe/check/system_check.h"
 #include "probe/check/system_facts.h"
@@ -90,6 +91,7 @@ int RunCheckCommand(std::span<const char* const> arguments,
   items.push_back(CheckCertificates((*config)->tls, RealtimeClock().NowNs() / kNsPerSecond));
   items.push_back(
       CheckMetricsPort((*config)->metrics_address, (*config)->metrics_port, AnotherProbeRuns()));
+  items.push_back(CheckContainers(**config));
   std::fputs((taken->as_json ? CheckJson(items) : CheckTable(items)).c_str(), stdout);
   return IsAnythingMissing(items) ? kSomethingMissing : kNothingMissing;
 }

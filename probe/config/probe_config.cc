@@ -23,6 +23,8 @@ struct RawOptions {
   std::vector<std::string> interfaces = {"auto"};
   std::string tc_attach = "auto";
   std::string tcx_order = "head";
+  std::string container_runtime = "auto";
+  std::string kubelet_insecure = "false";
   std::string log_level = "info";
   int64_t metrics_port = 9090;
   int64_t silence_threshold = 256;
@@ -77,6 +79,25 @@ void DeclareSignature(ConfigParser* parser, RawOptions* raw, ProbeConfig* config
                      0, 32767, &raw->silence_threshold);
 }
 
+void DeclareContainers(ConfigParser* parser, RawOptions* raw, ProbeConfig* config) {
+  parser->AddChoice("CONTAINER_RUNTIME",
+                    "whose containers a flow's pod is looked for among, by the names of cgroups",
+                    {"auto", "docker", "containerd", "crio"}, &raw->container_runtime);
+  parser->AddString("KUBELET_ADDRESS",
+                    "host:port of this node's kubelet, asked for the names of its pods; empty: the "
+                    "correlator finds them by the pods' uids",
+                    &config->kubelet.address);
+  parser->AddString("KUBELET_TOKEN_FILE",
+                    "token for the kubelet, of a service account that may get nodes/proxy; read "
+                    "anew for each question",
+                    &config->kubelet.token_file);
+  parser->AddString("KUBELET_CA_FILE", "authorities that the kubelet's certificate is checked by",
+                    &config->kubelet.ca_file);
+  parser->AddChoice("KUBELET_INSECURE",
+                    "true takes any certificate of the kubelet's, which often is self-signed",
+                    {"false", "true"}, &raw->kubelet_insecure);
+}
+
 void DeclareRest(ConfigParser* parser, RawOptions* raw, ProbeConfig* config) {
   parser->AddString("K8S_NODE_NAME",
                     "name of this node, unique in the cluster (default: host name)",
@@ -111,6 +132,18 @@ absl::Status Convert(const RawOptions& raw, ProbeConfig* config) {
                       : raw.tc_attach == "clsact" ? TcAttach::kClsact
                                                   : TcAttach::kAuto;
   config->tcx_order = raw.tcx_order == "tail" ? TcxOrder::kTail : TcxOrder::kHead;
+  config->container_runtime = raw.container_runtime == "docker" ? ContainerRuntime::kDocker
+                              : raw.container_runtime == "containerd"
+                                  ? ContainerRuntime::kContainerd
+                              : raw.container_runtime == "crio" ? ContainerRuntime::kCrio
+                                                                : ContainerRuntime::kUnknown;
+  config->kubelet.is_insecure = raw.kubelet_insecure == "true";
+  if (!config->kubelet.address.empty() && !ParseHostPort(config->kubelet.address).has_value()) {
+    return absl::InvalidArgumentError(
+        fmt::format("KUBELET_ADDRESS is \"{}\", which is no address: write host:port, such as "
+                    "192.0.2.7:10250",
+                    config->kubelet.address));
+  }
   config->silence_threshold = static_cast<uint32_t>(raw.silence_threshold);
   config->max_flows = static_cast<uint32_t>(raw.max_flows);
   config->flow_timeout_ns = raw.flow_timeout_ms * kNanosecondsPerMillisecond;
@@ -134,6 +167,7 @@ absl::StatusOr<std::optional<ProbeConfig>> ParseProbeConfig(
       "allow.");
   DeclareCapture(&parser, &raw, &config);
   DeclareSignature(&parser, &raw, &config);
+  DeclareContainers(&parser, &raw, &config);
   DeclareRest(&parser, &raw, &config);
   ASSIGN_OR_RETURN(const ConfigParser::Outcome outcome, parser.Parse(arguments, environment));
   if (outcome != ConfigParser::Outcome::kRun) {

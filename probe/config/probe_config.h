@@ -16,6 +16,8 @@
 #include "common/logging/logger.h"
 #include "common/signature/signature_parameters.h"
 #include "common/tls/tls_options.h"
+#include "probe/containers/container_identity.h"
+#include "probe/containers/kubelet_options.h"
 
 namespace audio_latency::probe {
 
@@ -49,6 +51,10 @@ struct ProbeConfig {
   TlsOptions tls;
   // The name that the correlator's certificate must bear; "": the host in correlator_address.
   std::string tls_server_name;
+
+  // kUnknown: any.
+  ContainerRuntime container_runtime = ContainerRuntime::kUnknown;
+  KubeletOptions kubelet;
 
   std::string metrics_address = "0.0.0.0";
   uint16_t metrics_port = 9090;

@@ -179,7 +179,9 @@ void AddTables(const ProbeSnapshot& snapshot, Families* families) {
       {"flows", static_cast<double>(snapshot.batcher.flows),
        static_cast<double>(snapshot.max_flows), dropped(kCauseFlowLimit)},
       {"buffered_bytes", static_cast<double>(snapshot.queue.buffered_bytes),
-       static_cast<double>(snapshot.queue.most_buffered_bytes), snapshot.queue.batches_dropped}};
+       static_cast<double>(snapshot.queue.most_buffered_bytes), snapshot.queue.batches_dropped},
+      {"flows_without_container", static_cast<double>(snapshot.containers.waiting),
+       static_cast<double>(ContainerWatch::kMostWaiting), snapshot.containers.dropped}};
   prometheus::MetricFamily used =
       GaugeFamily(FullName("table_used"), "Entries (of buffered_bytes, bytes) in a table now.");
   prometheus::MetricFamily limit =
@@ -213,6 +215,30 @@ void AddClock(const ProbeSnapshot& snapshot, Families* families) {
   }
 }
 
+void AddContainers(const ContainerStatistics& containers, Families* families) {
+  AddGauge("containers", "Containers that the newest look at the cgroups found.",
+           static_cast<double>(containers.containers), families);
+  AddCounter("cgroup_scans_total", "Looks at all cgroups.", containers.cgroup_scans, families);
+  AddCounter("container_questions_total", "Flows whose container was looked for.",
+             containers.questions, families);
+  families->push_back(CounterFamily(FullName("containers_found_total"),
+                                    "Flows whose container was found, by what told it: the sender "
+                                    "at the container's interface, the owner of the node's socket, "
+                                    "or the address in a process' network namespace."));
+  AddSample({{"by", "sender"}}, static_cast<double>(containers.found_by_sender), &families->back());
+  AddSample({{"by", "socket"}}, static_cast<double>(containers.found_by_socket), &families->back());
+  AddSample({{"by", "address"}}, static_cast<double>(containers.found_by_address),
+            &families->back());
+  if (containers.kubelet.is_configured) {
+    AddGauge("kubelet_pods", "Pods in the kubelet's newest answer.",
+             static_cast<double>(containers.kubelet.pods), families);
+    AddCounter("kubelet_requests_total", "Times that the kubelet was asked for the node's pods.",
+               containers.kubelet.requests, families);
+    AddCounter("kubelet_failures_total", "Times that it gave no list of pods.",
+               containers.kubelet.failures, families);
+  }
+}
+
 void AddTls(const TlsStatistics& tls, Families* families) {
   // A probe may have none of its own; then the correlator refuses it.
   if (tls.certificate_not_after_unix_s > 0) {
@@ -240,6 +266,7 @@ std::string RenderProbeMetrics(const ProbeSnapshot& snapshot) {
   AddUplink(snapshot, &families);
   AddTables(snapshot, &families);
   AddClock(snapshot, &families);
+  AddContainers(snapshot.containers, &families);
   if (snapshot.tls.has_value()) {
     AddTls(*snapshot.tls, &families);
   }

@@ -20,6 +20,7 @@
 #include "probe/capture/ring_reader.h"
 #include "probe/clock/clock_exchange.h"
 #include "probe/clock/datagram_exchange.h"
+#include "probe/containers/container_watch.h"
 #include "probe/uplink/batch_queue.h"
 #include "probe/uplink/batcher.h"
 #include "probe/uplink/uplink.h"
@@ -38,6 +39,7 @@ struct ProbeSnapshot {
   size_t interfaces = 0;
   std::vector<RefusedInterface> refused_interfaces;
   std::vector<HiddenPackets> hidden_packets;
+  ContainerStatistics containers;
   // "tcx" or "clsact".
   std::string attach_method;
   // What of the signatures is kept (bpf/sampling.h).

@@ -19,7 +19,7 @@ constexpr int64_t kExpiryIntervalNs = 1'000'000'000;
 Batcher::Batcher(const Options& options, const Parts& parts)
     : options_(options),
       parts_(parts),
-      flow_table_(options.max_flows, options.flow_timeout_ns, *parts.directory),
+      flow_table_(options.max_flows, options.flow_timeout_ns, *parts.directory, parts.containers),
       sealed_at_ns_(parts.clock->NowNs()),
       expired_at_ns_(sealed_at_ns_),
       sampling_threshold_(parts.counters->SamplingThreshold()) {}

@@ -34,6 +34,8 @@ class Batcher final : public EventSink {
   // All must outlive the batcher. `clock`: the monotonic one, which stamped the events.
   struct Parts {
     const InterfaceDirectory* directory;
+    // Null: nobody finds out whose flows they are.
+    FlowContainers* containers;
     const CounterSource* counters;
     BatchQueue* queue;
     const Clock* clock;

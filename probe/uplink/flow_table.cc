@@ -5,8 +5,13 @@
 #include "common/address/ip_address.h"
 
 namespace audio_latency::probe {
-FlowTable::FlowTable(uint32_t max_flows, int64_t timeout_ns, const InterfaceDirectory& directory)
-    : max_flows_(max_flows), timeout_ns_(timeout_ns), directory_(directory) {}
+
+FlowTable::FlowTable(uint32_t max_flows, int64_t timeout_ns, const InterfaceDirectory& directory,
+                     FlowContainers* containers)
+    : max_flows_(max_flows),
+      timeout_ns_(timeout_ns),
+      directory_(directory),
+      containers_(containers) {}
 
 std::shared_ptr<const FlowRecord> FlowTable::MakeRecord(const signature_event& event) {
   auto record = std::make_shared<FlowRecord>();
@@ -15,8 +20,10 @@ std::shared_ptr<const FlowRecord> FlowTable::MakeRecord(const signature_event& e
   definition.set_interface_index(event.interface_index);
   definition.set_direction(event.direction == CAPTURE_DIRECTION_INGRESS ? v1::DIRECTION_INGRESS
                                                                         : v1::DIRECTION_EGRESS);
-  definition.set_source_address(IpAddress::FromMapped(event.source_address).ToBytes());
-  definition.set_destination_address(IpAddress::FromMapped(event.destination_address).ToBytes());
+  const IpAddress source = IpAddress::FromMapped(event.source_address);
+  const IpAddress destination = IpAddress::FromMapped(event.destination_address);
+  definition.set_source_address(source.ToBytes());
+  definition.set_destination_address(destination.ToBytes());
   definition.set_source_port(event.source_port);
   definition.set_destination_port(event.destination_port);
   definition.set_transport(event.transport);
@@ -27,6 +34,18 @@ std::shared_ptr<const FlowRecord> FlowTable::MakeRecord(const signature_event& e
     definition.set_initial_sequence(event.initial_sequence);
   }
   record->interface = directory_.Find(event.interface_index);
+  if (containers_ != nullptr) {
+    containers_->Ask({.interface_index = event.interface_index,
+                      .interface_revision = record->interface->revision,
+                      .role = record->interface->role,
+                      .is_ingress = event.direction == CAPTURE_DIRECTION_INGRESS,
+                      .transport = event.transport,
+                      .source = source,
+                      .source_port = event.source_port,
+                      .destination = destination,
+                      .destination_port = event.destination_port},
+                     record->container);
+  }
   return record;
 }
 

@@ -14,13 +14,18 @@
 #include "common/signature/event_flow.h"
 #include "probe/capture/interface.h"
 #include "probe/capture/interface_directory.h"
+#include "probe/containers/container_slot.h"
+#include "probe/containers/flow_containers.h"
 
 namespace audio_latency::probe {
 
-// A flow as the correlator is told of it; immutable, shared by the batches that name it.
+// A flow as the correlator is told of it; immutable but for its container, shared by the batches
+// that name it.
 struct FlowRecord {
   v1::FlowDefinition definition;
   std::shared_ptr<const Interface> interface;
+  // What is found out of the flow's container, in time; never null.
+  std::shared_ptr<ContainerSlot> container = std::make_shared<ContainerSlot>();
 
   uint64_t id() const { return definition.flow_id(); }
 };
@@ -28,8 +33,10 @@ struct FlowRecord {
 // Makes flows out of events, by EventFlowKey. Not thread-safe.
 class FlowTable {
  public:
-  // `directory` must outlive the table.
-  FlowTable(uint32_t max_flows, int64_t timeout_ns, const InterfaceDirectory& directory);
+  // `directory` and `containers` must outlive the table. `containers` is asked for the container of
+  // each new flow; null: nobody is.
+  FlowTable(uint32_t max_flows, int64_t timeout_ns, const InterfaceDirectory& directory,
+            FlowContainers* containers);
 
   struct Entry {
     std::shared_ptr<const FlowRecord> record;
@@ -62,6 +69,7 @@ class FlowTable {
   const uint32_t max_flows_;
   const int64_t timeout_ns_;
   const InterfaceDirectory& directory_;
+  FlowContainers* const containers_;
   uint64_t last_flow_id_ = 0;
   uint64_t expired_total_ = 0;
   absl::flat_hash_map<EventFlowKey, Entry, EventFlowKeyHash> flows_;

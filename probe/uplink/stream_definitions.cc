@@ -1,5 +1,7 @@
 #include "probe/uplink/stream_definitions.h"
 
+#include <memory>
+
 namespace audio_latency::probe {
 namespace {
 
@@ -15,18 +17,51 @@ v1::InterfaceRole ToProto(InterfaceRole role) {
   return v1::INTERFACE_ROLE_UNSPECIFIED;
 }
 
+v1::ContainerRuntime ToProto(ContainerRuntime runtime) {
+  switch (runtime) {
+    case ContainerRuntime::kDocker:
+      return v1::CONTAINER_RUNTIME_DOCKER;
+    case ContainerRuntime::kContainerd:
+      return v1::CONTAINER_RUNTIME_CONTAINERD;
+    case ContainerRuntime::kCrio:
+      return v1::CONTAINER_RUNTIME_CRIO;
+    case ContainerRuntime::kUnknown:
+      break;
+  }
+  return v1::CONTAINER_RUNTIME_UNSPECIFIED;
+}
+
+void DefineFlow(const FlowRecord& flow, v1::EventBatch* message) {
+  v1::FlowDefinition* const definition = message->add_flows();
+  *definition = flow.definition;
+  const std::shared_ptr<const FlowContainer> container = flow.container->Get();
+  if (container == nullptr) {
+    return;
+  }
+  v1::ContainerIdentity* const identity = definition->mutable_container();
+  identity->set_runtime(ToProto(container->identity.runtime));
+  identity->set_container_id(container->identity.container_id);
+  identity->set_pod_uid(container->identity.pod_uid);
+  identity->set_pod_name(container->name.pod);
+  identity->set_pod_namespace(container->name.namespace_name);
+}
+
 }  // namespace
 
 void StreamDefinitions::Complete(const OutgoingBatch& batch, v1::EventBatch* message) {
   *message = batch.message;
   for (const auto& flow : batch.flows) {
-    if (flow_ids_.insert(flow->id()).second) {
+    // Before what it says: what comes meanwhile is told next time.
+    const uint32_t container_version = flow->container->version();
+    const auto [known, is_new] = flows_.try_emplace(flow->id(), container_version);
+    if (is_new || known->second != container_version) {
+      known->second = container_version;
       DefineInterface(*flow->interface, message);
-      *message->add_flows() = flow->definition;
+      DefineFlow(*flow, message);
     }
   }
   for (const uint64_t flow_id : message->ended_flow_ids()) {
-    flow_ids_.erase(flow_id);
+    flows_.erase(flow_id);
   }
 }
 

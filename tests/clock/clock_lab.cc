@@ -248,7 +248,7 @@ class LabProbe {
          return std::make_unique<RestampedSocket>(ConnectDatagramSocket(host, port).value(),
                                                   realtime_);
        }});
-  probe::Batcher batcher_{{}, {&directory_, &counters_, &queue_, &clock_, &logger_}};
+  probe::Batcher batcher_{{}, {&directory_, nullptr, &counters_, &queue_, &clock_, &logger_}};
   uint32_t position_ = 0;
   std::unique_ptr<probe::Uplink> uplink_;
 };

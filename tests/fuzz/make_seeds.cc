@@ -208,6 +208,24 @@ void WriteConfig(Seeds* seeds) {
   seeds->Write("config", "anchors", "\1endpoints: &a\n  - <<: *a\n  - {address: '::1', pod: x}\n");
 }
 
+void WriteCgroup(Seeds* seeds) {
+  const std::string id(64, 'a');
+  const std::string uid = "5d0c9a1e-7b42-4f68-9c33-0a1b2c3d4e5f";
+  const std::string slice_uid = "5d0c9a1e_7b42_4f68_9c33_0a1b2c3d4e5f";
+  seeds->Write("cgroup", "v1",
+               std::string(1, '\0') + "12:pids:/kubepods/burstable/pod" + uid + "/" + id +
+                   "\n1:name=systemd:/docker/" + id + "\n0::/\n");
+  seeds->Write("cgroup", "systemd",
+               "\2/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + slice_uid +
+                   ".slice/cri-containerd-" + id + ".scope");
+  seeds->Write(
+      "cgroup", "crio",
+      "\3/kubepods.slice/kubepods-pod" + slice_uid + ".slice/crio-" + id + ".scope/container");
+  seeds->Write("cgroup", "colons",
+               std::string(1, '\0') + "/system.slice/containerd.service/kubepods-pod" + slice_uid +
+                   ".slice:cri-containerd:" + id);
+}
+
 // A stream of RTP, as it came to a relay and as it left it.
 std::vector<std::pair<int64_t, Bytes>> Relayed(bool is_second) {
   constexpr int64_t kStartNs = 1'767'323'045'000'000'000;
@@ -323,6 +341,7 @@ int main(int argc, char** argv) {
   WriteWire(&seeds);
   WriteSession(&seeds);
   WriteClock(&seeds);
+  WriteCgroup(&seeds);
   WriteConfig(&seeds);
   WriteReplay(&seeds);
   WriteKubernetes(&seeds);

@@ -144,6 +144,59 @@ TEST_CASE("Interfaces without a role or a name are observation points like other
   CHECK(fixture.flows->Description(events.back().flow).interface_name == "if12");
 }
 
+TEST_CASE("The container that a probe tells of is handed on, and what can be none is refused") {
+  const auto describe = [](Fixture* fixture, const v1::ContainerIdentity& told) {
+    const auto probe = fixture->Attach("node-a", "1");
+    v1::EventBatch batch = MakeBatch(1, {7});
+    *batch.mutable_flows(0)->mutable_container() = told;
+    AddEvents({11}, 7, &batch);
+    fixture->table.TakeBatch(probe, batch);
+  };
+  v1::ContainerIdentity told;
+  told.set_runtime(v1::CONTAINER_RUNTIME_CRIO);
+  told.set_container_id(std::string(64, 'a'));
+  told.set_pod_uid("5d0c9a1e-7b42-4f68-9c33-0a1b2c3d4e5f");
+  told.set_pod_name("ingress-7d9c.0");
+  told.set_pod_namespace("voice");
+  {
+    Fixture fixture;
+    describe(&fixture, told);
+    CHECK(fixture.Error("invalid_definition") == 0);
+    REQUIRE(fixture.sink.events().size() == 1);
+    const ContainerHint& hint = fixture.flows->Description(fixture.sink.events()[0].flow).container;
+    CHECK(hint.pod_uid == told.pod_uid());
+    CHECK(hint.pod == told.pod_name());
+    CHECK(hint.namespace_name == told.pod_namespace());
+  }
+  {
+    // A runtime of a newer probe, and nothing else.
+    Fixture fixture;
+    v1::ContainerIdentity newer;
+    newer.set_runtime(static_cast<v1::ContainerRuntime>(99));
+    describe(&fixture, newer);
+    CHECK(fixture.Error("invalid_definition") == 0);
+    CHECK(fixture.flows->Description(fixture.sink.events()[0].flow).container.empty());
+  }
+  std::vector<v1::ContainerIdentity> bad(10, told);
+  bad[0].set_container_id(std::string(65, 'a'));
+  bad[1].set_container_id("xyz");
+  bad[2].set_pod_uid(std::string(65, 'a'));
+  bad[3].set_pod_uid("a\nb");
+  bad[4].set_pod_name(std::string(254, 'a'));
+  bad[5].set_pod_name("\x1b[31mred");
+  bad[6].set_pod_name("Upper");
+  bad[7].set_pod_namespace(std::string(64, 'a'));
+  bad[8].set_pod_namespace("a.b");
+  bad[9].set_pod_namespace(std::string(1'000'000, 'a'));
+  for (size_t i = 0; i < bad.size(); ++i) {
+    CAPTURE(i);
+    Fixture fixture;
+    describe(&fixture, bad[i]);
+    CHECK(fixture.Error("invalid_definition") == 1);
+    CHECK(fixture.flows->flow_count() == 0);
+  }
+}
+
 TEST_CASE("A pod's signatures are counted once, however many interfaces see them") {
   struct Point {
     uint32_t interface_index;

@@ -27,7 +27,7 @@ class FixedCounters final : public CounterSource {
 class Bench {
  public:
   explicit Bench(const Batcher::Options& options = {})
-      : batcher(options, {&directory, &counters, &queue, &clock, &logger}) {
+      : batcher(options, {&directory, nullptr, &counters, &queue, &clock, &logger}) {
     queue.BeginStream(0);
     queue.Acknowledge(0, 100);
   }

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ constexpr int64_t kTimeoutNs = 1'000;
 
 TEST_CASE("a flow is told by all that makes it up") {
   InterfaceDirectory directory;
-  FlowTable table(100, kTimeoutNs, directory);
+  FlowTable table(100, kTimeoutNs, directory, nullptr);
   const signature_event first = RtpEvent(1, 10, 99, 1);
   const uint64_t first_id = table.Find(first)->record->id();
   CHECK(first_id == 1);
@@ -53,7 +54,7 @@ TEST_CASE("a flow is told by all that makes it up") {
 
 TEST_CASE("a later connection on the same ports is another flow") {
   InterfaceDirectory directory;
-  FlowTable table(100, kTimeoutNs, directory);
+  FlowTable table(100, kTimeoutNs, directory, nullptr);
   signature_event event = TcpEvent(1, 10);
   const uint64_t unknown = table.Find(event)->record->id();
   event.flags |= CAPTURE_EVENT_INITIAL_SEQUENCE_KNOWN;
@@ -67,10 +68,46 @@ TEST_CASE("a later connection on the same ports is another flow") {
   CHECK(table.Find(event)->record->id() == first);
 }
 
+TEST_CASE("the container of each new flow is asked for once, with what its end is") {
+  class Asked final : public FlowContainers {
+   public:
+    void Ask(const FlowQuestion& question, const std::shared_ptr<ContainerSlot>& slot) override {
+      questions.push_back(question);
+      slots.push_back(slot);
+    }
+    std::vector<FlowQuestion> questions;
+    std::vector<std::shared_ptr<ContainerSlot>> slots;
+  };
+  InterfaceDirectory directory;
+  directory.Put(7, "veth7", InterfaceRole::kContainer);
+  Asked asked;
+  FlowTable table(100, kTimeoutNs, directory, &asked);
+  signature_event event = RtpEvent(1, 10, 99, 1);
+  const auto record = table.Find(event)->record;
+  table.Find(event);
+  REQUIRE(asked.questions.size() == 1);
+  CHECK(asked.slots[0] == record->container);
+  CHECK(asked.questions[0].interface_index == 7);
+  CHECK(asked.questions[0].transport == event.transport);
+  CHECK(asked.questions[0].source.ToString() == "10.0.0.1");
+  CHECK(asked.questions[0].destination_port == event.destination_port);
+  // Out of the container; into it; out of a socket of the node; into one.
+  CHECK(asked.questions[0].IsAtSource());
+  event.direction = CAPTURE_DIRECTION_EGRESS;
+  table.Find(event);
+  CHECK_FALSE(asked.questions[1].IsAtSource());
+  event.interface_index = 8;
+  table.Find(event);
+  CHECK(asked.questions[2].IsAtSource());
+  event.direction = CAPTURE_DIRECTION_INGRESS;
+  table.Find(event);
+  CHECK_FALSE(asked.questions[3].IsAtSource());
+}
+
 TEST_CASE("a definition tells the correlator all of it") {
   InterfaceDirectory directory;
   directory.Put(7, "veth7", InterfaceRole::kContainer);
-  FlowTable table(100, kTimeoutNs, directory);
+  FlowTable table(100, kTimeoutNs, directory, nullptr);
 
   const FlowRecord rtp = *table.Find(RtpEvent(1, 10, 99, 1))->record;
   CHECK(rtp.definition.interface_index() == 7);
@@ -100,7 +137,7 @@ TEST_CASE("a definition tells the correlator all of it") {
 
 TEST_CASE("the table is bounded, and silent flows make room") {
   InterfaceDirectory directory;
-  FlowTable table(2, kTimeoutNs, directory);
+  FlowTable table(2, kTimeoutNs, directory, nullptr);
   REQUIRE(table.Find(TcpEvent(1, 100, 1)) != nullptr);
   REQUIRE(table.Find(TcpEvent(1, 200, 2)) != nullptr);
   CHECK(table.Find(TcpEvent(1, 300, 3)) == nullptr);

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <string>
 
 namespace audio_latency::probe {
 namespace {
@@ -64,6 +65,42 @@ TEST_CASE(
   CHECK(message.interfaces(0).name() == "renamed");
   stream.Complete(later_batch, &message);
   CHECK(message.interfaces().empty());
+}
+
+TEST_CASE("a flow whose container is found out later is defined again, with it") {
+  InterfaceDirectory directory;
+  directory.Put(3, "veth3", InterfaceRole::kContainer);
+  OutgoingBatch batch;
+  batch.flows = {MakeFlow(1, directory, 3), MakeFlow(2, directory, 3)};
+  StreamDefinitions stream;
+  v1::EventBatch message;
+  stream.Complete(batch, &message);
+  CHECK_FALSE(message.flows(0).has_container());
+
+  FlowContainer container{{ContainerRuntime::kCrio, std::string(64, 'a'), "uid"}, {}};
+  batch.flows[1]->container->Set(std::make_shared<const FlowContainer>(container));
+  stream.Complete(batch, &message);
+  REQUIRE(message.flows_size() == 1);
+  CHECK(message.flows(0).flow_id() == 2);
+  CHECK(message.flows(0).container().runtime() == v1::CONTAINER_RUNTIME_CRIO);
+  CHECK(message.flows(0).container().container_id() == std::string(64, 'a'));
+  CHECK(message.flows(0).container().pod_uid() == "uid");
+  CHECK(message.flows(0).container().pod_name().empty());
+  CHECK(message.interfaces().empty());
+
+  container.name = {"voice", "ingress-0"};
+  batch.flows[1]->container->Set(std::make_shared<const FlowContainer>(container));
+  stream.Complete(batch, &message);
+  REQUIRE(message.flows_size() == 1);
+  CHECK(message.flows(0).container().pod_name() == "ingress-0");
+  CHECK(message.flows(0).container().pod_namespace() == "voice");
+  stream.Complete(batch, &message);
+  CHECK(message.flows().empty());
+
+  StreamDefinitions next_stream;
+  next_stream.Complete(batch, &message);
+  REQUIRE(message.flows_size() == 2);
+  CHECK(message.flows(1).container().pod_name() == "ingress-0");
 }
 
 TEST_CASE("an ended flow is forgotten") {

@@ -31,7 +31,8 @@ class NoCounters final : public CounterSource {
 // The probe's uplink, fed by hand.
 class Bench {
  public:
-  Bench() : batcher(Batcher::Options{}, {&directory, &counters, &queue, &monotonic, &logger}) {
+  Bench()
+      : batcher(Batcher::Options{}, {&directory, nullptr, &counters, &queue, &monotonic, &logger}) {
     directory.Put(7, "veth7", InterfaceRole::kContainer);
   }
 
