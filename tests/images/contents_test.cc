@@ -54,7 +54,7 @@ void CheckConfiguration(const Expected& expected, const Image& image) {
   CHECK(config.at("User") == "65532:65532");
   CHECK(config.at("Entrypoint") == nlohmann::json::array({"/usr/bin/" + expected.name}));
   // Arguments of the container are the program's.
-  CHECK((!config.contains("Cmd") || config.at("Cmd").is_null()));
+  CHECK((!config.contains("Cmd") || config.at("Cmd").empty()));
   const nlohmann::json& labels = config.at("Labels");
   CHECK(labels.at("org.opencontainers.image.title") == expected.name);
   CHECK(labels.at("org.opencontainers.image.licenses") == expected.licences);
