@@ -14,6 +14,8 @@ const everything = {
     metrics: { port: 9900, address: '127.0.0.1' },
     correlatorAddress: 'correlator.example.com:443',
     tlsServerName: 'correlator.example.com',
+    containerIdentity: { hostPID: true },
+    kubelet: { enabled: true, insecure: true },
     seLinuxOptions: { type: 'spc_t' },
     seccompProfile: { type: 'Localhost', localhostProfile: 'bpf.json' },
     resourceQuota: { create: true },
@@ -54,7 +56,7 @@ const least = {
   podDisruptionBudget: { enabled: false },
   tls: { mode: 'plainText' },
   signatureSeed: { existingSecret: 'seed' },
-  probe: { serviceAccount: { create: false }, priorityClassName: '', tolerations: [], nodeSelector: null },
+  probe: { containerIdentity: { enabled: false }, serviceAccount: { create: false }, priorityClassName: '', tolerations: [], nodeSelector: null },
   correlator: { serviceAccount: { create: false, name: 'theirs' }, nodeSelector: null },
 };
 
@@ -77,6 +79,7 @@ const matrix = {
   'a load balancer': { correlator: { service: { type: 'LoadBalancer' } } },
   'a port of the nodes': { correlator: { service: { type: 'NodePort', nodePort: 30095 } } },
   'without Kubernetes': { correlator: { config: { K8S_ENABLED: false } } },
+  'names from the kubelet': { probe: { kubelet: { enabled: true } } },
   'cri-dockerd': { probe: { allowPrivilegeEscalation: true } },
   'replaced by hand': { probe: { updateStrategy: { type: 'OnDelete', rollingUpdate: null } } },
   'a long name': { fullnameOverride: `${'long-'.repeat(12)}name` },

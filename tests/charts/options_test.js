@@ -11,7 +11,7 @@ const { everything, matrix } = require('./matrix.js');
 
 const README = path.join(__dirname, '../../README.md');
 // What a pod needs no value for: extraEnv sets these.
-const BY_EXTRA_ENV = { probe: [], correlator: ['GRPC_ADDRESS', 'METRICS_ADDRESS', 'KUBECONFIG'] };
+const BY_EXTRA_ENV = { probe: ['KUBELET_TOKEN_FILE', 'KUBELET_CA_FILE'], correlator: ['GRPC_ADDRESS', 'METRICS_ADDRESS', 'KUBECONFIG'] };
 
 // The README's tables of options: {Probe, Correlator, Both} -> {NAME: default as it stands there}.
 function documentedOptions() {
@@ -65,7 +65,7 @@ for (const [program, component] of [['Probe', 'probe'], ['Correlator', 'correlat
       const objects = render(some);
       const pod = pods(objects).find((other) => other.name.endsWith(`-${component}`));
       const unknown = Object.keys(environment(objects, pod)).filter((name) =>
-        known[name] === undefined && !name.startsWith('AUDIO_LATENCY_'));
+        known[name] === undefined && !name.startsWith('AUDIO_LATENCY_') && name !== 'NODE_ADDRESS');
       assert.deepEqual(unknown, []);
     }
   });

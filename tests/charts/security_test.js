@@ -48,6 +48,8 @@ for (const [name, values] of Object.entries(matrix)) {
       const expected = pod.name.endsWith('-probe') ? ['hostNetwork', ...CAPABILITIES] : [];
       if (pod.name.endsWith('-probe')) {
         expected.push(...(values.tls?.probeHostPath ? ['volume tls'] : []));
+        expected.push(...(values.probe?.containerIdentity?.enabled === false ? [] : ['volume cgroups']));
+        expected.push(...(values.probe?.containerIdentity?.hostPID ? ['hostPID'] : []));
         const selinux = values.probe?.seLinuxOptions || values.openshift?.enabled;
         expected.push(...(selinux ? ['seLinuxOptions'] : []));
         expected.push(...(values.probe?.allowPrivilegeEscalation ? ['allowPrivilegeEscalation'] : []));
@@ -92,6 +94,21 @@ test('without Kubernetes the correlator has neither', () => {
   const objects = render({ correlator: { config: { K8S_ENABLED: 'false' } } });
   assert.deepEqual(ofKind(objects, 'ClusterRole'), []);
   assert.equal(find(objects, 'Deployment').spec.template.spec.automountServiceAccountToken, false);
+});
+
+test('a probe that asks the kubelet may get the list of pods there', () => {
+  const kubelet = { probe: { kubelet: { enabled: true } } };
+  const rules = (kubernetes) => find(render(kubelet, '--kube-version', kubernetes), 'ClusterRole', '-probe-audio').rules;
+  assert.deepEqual(rules('1.32.9'), [{ apiGroups: [''], resources: ['nodes/proxy'], verbs: ['get'] }]);
+  assert.deepEqual(rules('1.33.0'), [{ apiGroups: [''], resources: ['nodes/pods'], verbs: ['get'] }]);
+  assert.equal(find(render(kubelet), 'DaemonSet').spec.template.spec.automountServiceAccountToken, true);
+});
+
+test('of the node the probe sees its cgroups, and cannot write them', () => {
+  const spec = find(render({}), 'DaemonSet').spec.template.spec;
+  assert.deepEqual(spec.volumes.filter((volume) => volume.hostPath).map((volume) => volume.hostPath.path),
+    ['/sys/fs/cgroup']);
+  assert.ok(spec.containers[0].volumeMounts.every((mount) => mount.readOnly));
 });
 
 test('a probe may report as any node only where its certificate can name none', () => {

@@ -25,6 +25,9 @@
 {{- if and (eq $values.correlator.service.type "ClusterIP") $values.correlator.service.nodePort }}
 {{- fail "correlator.service.nodePort is set, but correlator.service.type is ClusterIP" }}
 {{- end }}
+{{- if and $values.probe.kubelet.enabled (not $values.probe.containerIdentity.enabled) }}
+{{- fail "probe.kubelet.enabled needs probe.containerIdentity.enabled: the kubelet names the containers that it finds" }}
+{{- end }}
 {{- with $values.probe.updateStrategy.rollingUpdate }}
 {{- if and (hasKey . "maxSurge") (not (has (toString .maxSurge) (list "0" "0%"))) }}
 {{- fail "probe.updateStrategy.rollingUpdate.maxSurge must be 0: two probes cannot have one metrics port of the node's network" }}
