@@ -168,6 +168,11 @@ test('large numbers stay whole', () => {
   assert.equal(find(render(many), 'ConfigMap', '-correlator').data.MATCH_TABLE_EVENTS, '268435456');
 });
 
+test('fractions stay fractions', () => {
+  const share = { correlator: { config: { LOG_SIGNATURES: 0.25 } } };
+  assert.equal(find(render(share), 'ConfigMap', '-correlator').data.LOG_SIGNATURES, '0.25');
+});
+
 test('an image is registry, repository, tag and digest', () => {
   const image = (values) => find(render(values), 'DaemonSet').spec.template.spec.containers[0].image;
   assert.match(image({}), /^audio-latency-probe:\d+\.\d+\.\d+$/);

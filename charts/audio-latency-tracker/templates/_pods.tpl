@@ -5,7 +5,7 @@
 {{- define "alt.options" -}}
 {{- $lines := list }}
 {{- range $name, $value := . }}
-{{- if kindIs "float64" $value }}
+{{- if and (kindIs "float64" $value) (eq (floor $value) $value) }}
 {{- $lines = append $lines (printf "%s: %q" $name (printf "%.0f" $value)) }}
 {{- else if not (or (kindIs "invalid" $value) (eq (toString $value) "")) }}
 {{- $lines = append $lines (printf "%s: %q" $name (toString $value)) }}
