@@ -246,14 +246,18 @@ class FlowRegistryImplementation final : public FlowRegistry {
   }
 
  private:
-  // Of the two ends the one that is behind the flow's interface; nullptr: neither.
+  // Of the two ends the one whose container the flow's probe can tell (FlowDefinition.container);
+  // nullptr: neither.
   static EndContext* ContainerEnd(const FlowDescription& flow, EndContext* source,
                                   EndContext* destination) {
-    if (flow.interface_role != InterfaceRole::kContainer || flow.direction == Direction::kUnknown) {
+    if (flow.direction == Direction::kUnknown) {
       return nullptr;
     }
-    // What comes into the node by the host's end of a container's veth comes out of the container.
-    return flow.direction == Direction::kIngress ? source : destination;
+    // What comes into the node by the host's end of a container's veth comes out of the container;
+    // elsewhere what leaves the node comes out of one of its own sockets.
+    const bool is_source = (flow.direction == Direction::kIngress) ==
+                           (flow.interface_role == InterfaceRole::kContainer);
+    return is_source ? source : destination;
   }
 
   // Takes over what the flow's probe knows of the container; whether it is news.

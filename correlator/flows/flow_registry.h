@@ -50,7 +50,7 @@ struct FlowDescription {
   bool is_rtp = false;
   uint32_t rtp_ssrc = 0;
   std::optional<uint32_t> initial_sequence;
-  // What is behind a container's interface.
+  // Whose the flow is on its node (FlowDefinition.container in probe.proto).
   ContainerHint container;
 };
 
