@@ -5,17 +5,21 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <exception>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,6 +27,7 @@
 #include "probe/capture/capture_program.h"
 #include "probe/containers/cgroup_tree.h"
 #include "probe/containers/container_watch.h"
+#include "probe/containers/namespace_owners.h"
 #include "probe/containers/socket_owners.h"
 #include "tests/support/eventually.h"
 #include "tests/support/recording_logger.h"
@@ -122,6 +127,24 @@ class PodProcess {
   pid_t pid_ = -1;
   bool is_ready_ = false;
 };
+
+// Runs `body` in a thread of its own without capabilities. Exceptions come back to the caller.
+void AsNobody(const std::function<void()>& body) {
+  std::exception_ptr failure;
+  std::thread([&] {
+    try {
+      constexpr uid_t kNobody = 65534;
+      // Of this thread alone; takes its capabilities too.
+      REQUIRE(syscall(SYS_setresuid, kNobody, kNobody, kNobody) == 0);
+      body();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }).join();
+  if (failure) {
+    std::rethrow_exception(failure);
+  }
+}
 
 // One datagram out of the other namespace, from a process in `cgroup`.
 void SendFrom(const OtherNamespace& pod, const std::string& cgroup) {
@@ -230,6 +253,61 @@ TEST_CASE("flows at a veth and at the node's own sockets find their containers")
     REQUIRE(at_socket->Get() != nullptr);
     CHECK(at_socket->Get()->identity.pod_uid == kOtherUid);
     CHECK(at_socket->Get()->identity.container_id == kOtherId);
+  });
+}
+
+TEST_CASE("two hostNetwork pods on one node are told apart by their sockets, without any right") {
+  InNewNetworkNamespace([] {
+    RealCgroups cgroups;
+    const std::string first = cgroups.MakeContainer(kTestUid, kTestId);
+    const std::string second = cgroups.MakeContainer(kOtherUid, kOtherId);
+    const PodProcess first_pod(first, 0);
+    const PodProcess second_pod(second, 1);
+    REQUIRE((first_pod.is_ready() && second_pod.is_ready()));
+    AsNobody([&] {
+      auto owners = SocketOwners::Open();
+      REQUIRE(owners.ok());
+      SocketQuery query{.transport = IPPROTO_UDP,
+                        .local_address = Address("127.0.0.1"),
+                        .local_port = kPort,
+                        .remote_address = Address("127.0.0.1"),
+                        .remote_port = 9};
+      const auto of_first = (*owners)->CgroupOf(query);
+      REQUIRE(of_first.ok());
+      CHECK(*of_first == CgroupFolder::Number(first));
+      ++query.local_port;
+      const auto of_second = (*owners)->CgroupOf(query);
+      REQUIRE(of_second.ok());
+      CHECK(*of_second == CgroupFolder::Number(second));
+      ++query.local_port;
+      const auto of_none = (*owners)->CgroupOf(query);
+      REQUIRE(of_none.ok());
+      CHECK_FALSE(of_none->has_value());
+    });
+  });
+}
+
+TEST_CASE("the addresses of a pod's namespace are read by a user without any right") {
+  InNewNetworkNamespace([] {
+    RealCgroups cgroups;
+    const std::string container = cgroups.MakeContainer(kTestUid, kTestId);
+    const OtherNamespace pod;
+    MakeVeth(pod);
+    std::ofstream(container + "/cgroup.procs") << pod.pid();
+    AsNobody([&] {
+      // What would be the plain way needs ptrace rights.
+      std::array<char, 64> link;
+      CHECK(readlink(fmt::format("/proc/{}/ns/net", pod.pid()).c_str(), link.data(), link.size()) <
+            0);
+
+      NamespaceOwners owners(ContainerRuntime::kUnknown);
+      owners.Scan();
+      REQUIRE(owners.Find(Address("10.77.0.2")).has_value());
+      CHECK(owners.Find(Address("10.77.0.2"))->pod_uid == kTestUid);
+      REQUIRE(owners.Find(Address("fd77::2")).has_value());
+      CHECK_FALSE(owners.Find(Address("10.77.0.1")).has_value());
+      CHECK(owners.statistics().namespaces >= 1);
+    });
   });
 }
 
