@@ -161,6 +161,9 @@ absl::Status Deployment::CheckAlive() {
 
 absl::Status Deployment::AskWhetherReady() {
   grpc::ClientContext context;
+  // The first call may come before the correlator listens. Calls that fail at once would leave the
+  // channel's next connections unattended until their time is over.
+  context.set_wait_for_ready(true);
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
   audio_latency::v1::ListNodesResponse response;
   const grpc::Status status = stub_->ListNodes(&context, {}, &response);
