@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "correlator/endpoints/container_name.h"
+
 namespace audio_latency::correlator {
 namespace {
 
@@ -11,10 +13,18 @@ class LayeredDirectory final : public EndpointDirectory {
       : above_(std::move(above)), below_(below) {}
 
   Resolution Resolve(const EndpointQuery& query) const override {
-    Resolution resolution = above_->Resolve(query);
+    // The probe's hint comes last: with it the upper one would have a name for all that it does not
+    // know, and the lower one, which knows more than the hint tells, would never be asked.
+    EndpointQuery without_hint = query;
+    without_hint.container = {};
+    Resolution resolution = above_->Resolve(without_hint);
     Endpoint nameless;
     nameless.address = resolution.endpoint.address;
-    return resolution.endpoint == nameless ? below_.Resolve(query) : resolution;
+    if (resolution.endpoint == nameless) {
+      resolution = below_.Resolve(query);
+    }
+    NameByContainer(query.container, &resolution.endpoint);
+    return resolution;
   }
   // Both only grow.
   uint64_t Version() const override { return above_->Version() + below_.Version(); }

@@ -9,8 +9,8 @@
 
 namespace audio_latency::correlator {
 
-// Where `above` knows anything of an address its answer goes, else that of `below`, which must
-// outlive the directory.
+// Where `above` knows anything of an address by itself its answer goes, else that of `below`, which
+// must outlive the directory. A pod that neither knows is called as the probe's hint says.
 std::unique_ptr<EndpointDirectory> MakeLayeredDirectory(std::unique_ptr<EndpointDirectory> above,
                                                         const EndpointDirectory& below);
 

@@ -369,9 +369,8 @@ class FlowRegistryImplementation final : public FlowRegistry {
       EndpointQuery query;
       query.address = endpoint.address;
       query.unix_time_ns = unix_time_ns;
-      query.container = {.pod_uid = endpoint.pod_uid,
-                         .namespace_name = endpoint.namespace_name,
-                         .pod = endpoint.pod};
+      // Not its name: a directory would only repeat that, of a pod that is deleted, too.
+      query.container.pod_uid = endpoint.pod_uid;
       query.observing_node = endpoint.node;
       const bool is_gone = !IsSameEndpoint(directory_.Resolve(query).endpoint, endpoint);
       const std::scoped_lock lock(mutex_);

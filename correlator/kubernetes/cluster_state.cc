@@ -1,5 +1,6 @@
 #include "correlator/kubernetes/cluster_state.h"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -114,7 +115,7 @@ Resolution ClusterState::Resolve(const EndpointQuery& query) const {
   ResolveAddress(query, &resolution);
   const Endpoint& endpoint = resolution.endpoint;
   if (endpoint.pod.empty() && endpoint.service.empty() && !query.container.empty()) {
-    ResolveHint(query.container, &resolution);
+    ResolveHint(query, &resolution);
   }
   return resolution;
 }
@@ -154,11 +155,14 @@ void ClusterState::ResolveAddress(const EndpointQuery& query, Resolution* resolu
   endpoint.ambiguous = true;
 }
 
-void ClusterState::ResolveHint(const ContainerHint& hint, Resolution* resolution) const {
-  const std::optional<Uid> uid = Uid::Parse(hint.pod_uid);
-  const auto pod = uid.has_value() ? pods_.Find(*uid) : std::nullopt;
-  if (pod.has_value()) {
-    return Fill(*pod, resolution);
+void ClusterState::ResolveHint(const EndpointQuery& query, Resolution* resolution) const {
+  const ContainerHint& hint = query.container;
+  if (const std::optional<Uid> uid = Uid::Parse(hint.pod_uid); uid.has_value()) {
+    if (const auto pod = pods_.Find(*uid, query.unix_time_ns); pod.has_value()) {
+      return Fill(*pod, resolution);
+    }
+    // Until it ended the answer was another one.
+    resolution->since_unix_ns = std::max(resolution->since_unix_ns, pods_.EndOf(*uid));
   }
   if (hint.pod.empty()) {
     return;

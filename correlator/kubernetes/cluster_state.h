@@ -56,7 +56,7 @@ class ClusterState final : public ObjectSink, public EndpointDirectory {
   bool SetOne(Resource resource, const ApiObject& object, int64_t now_ns);
   void Fill(const PodTable::Pod& pod, Resolution* resolution) const;
   void ResolveAddress(const EndpointQuery& query, Resolution* resolution) const;
-  void ResolveHint(const ContainerHint& hint, Resolution* resolution) const;
+  void ResolveHint(const EndpointQuery& query, Resolution* resolution) const;
   void Changed() { version_.fetch_add(1, std::memory_order_release); }
 
   const Clock& realtime_;

@@ -181,9 +181,25 @@ uint32_t PodTable::NodeAt(const IpAddress& address) const {
   return StringPool::kEmpty;
 }
 
-std::optional<PodTable::Pod> PodTable::Find(const Uid& uid) const {
+std::optional<PodTable::Pod> PodTable::Find(const Uid& uid, int64_t unix_time_ns) const {
   const auto known = by_uid_.find(uid);
-  return known == by_uid_.end() ? std::nullopt : std::optional(Describe(*known));
+  if (known == by_uid_.end() || (!pods_[*known].is_live && EndOf(uid) <= unix_time_ns)) {
+    return std::nullopt;
+  }
+  return Describe(*known);
+}
+
+int64_t PodTable::EndOf(const Uid& uid) const {
+  const auto known = by_uid_.find(uid);
+  if (known == by_uid_.end() || pods_[*known].is_live) {
+    return kAlways;
+  }
+  int64_t end_ns = kAlways;
+  for (uint32_t number = pods_[*known].holding; number != kNone;
+       number = holdings_[number].sibling) {
+    end_ns = std::max(end_ns, holdings_[number].end_ns);
+  }
+  return end_ns;
 }
 
 size_t PodTable::bytes() const {

@@ -69,14 +69,18 @@ class PodTable {
   };
   // Who has `address` for itself at that time.
   std::optional<Pod> HolderOf(const IpAddress& address, int64_t unix_time_ns) const;
-  // Of an address that nobody has at that time, since when; kAlways: nobody is known to have had it.
+  // Of an address that nobody has at that time, since when; kAlways: nobody is known to have had
+  // it.
   int64_t FreeSince(const IpAddress& address, int64_t unix_time_ns) const;
   // Of those on the node at `address` who declare that port of it, the only one.
   std::optional<Pod> ListenerAt(const IpAddress& address, uint16_t port, uint8_t transport,
                                 int64_t unix_time_ns) const;
   // The node of the pods that share `address` with it, a number of `strings`; kEmpty: none does.
   uint32_t NodeAt(const IpAddress& address) const;
-  std::optional<Pod> Find(const Uid& uid) const;
+  // The pod, if it had not ended by that time.
+  std::optional<Pod> Find(const Uid& uid, int64_t unix_time_ns) const;
+  // When a pod ended that is not forgotten yet; kAlways: there is none such.
+  int64_t EndOf(const Uid& uid) const;
 
   // Pods that have not ended.
   size_t live_pods() const { return live_pods_; }

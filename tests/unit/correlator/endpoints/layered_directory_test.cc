@@ -58,5 +58,18 @@ TEST_CASE("What the upper directory knows goes before what the lower one does") 
   CHECK(layered->Version() != before);
 }
 
+TEST_CASE("The probe's hint is for what neither directory knows") {
+  const MapDirectory below(std::map<std::string, std::string>{{"10.0.0.2", "below-2"}});
+  const auto layered = MakeLayeredDirectory(MakeEmptyDirectory(), below);
+  EndpointQuery query;
+  query.container = {.pod_uid = "u", .namespace_name = "voice", .pod = "hint-1"};
+  query.address = *IpAddress::Parse("10.0.0.2");
+  CHECK(layered->Resolve(query).endpoint.pod == "below-2");
+  CHECK(layered->Resolve(query).since_unix_ns == 7);
+  query.address = *IpAddress::Parse("10.0.0.3");
+  CHECK(layered->Resolve(query).endpoint.pod == "hint-1");
+  CHECK(layered->Resolve(query).endpoint.pod_uid == "u");
+}
+
 }  // namespace
 }  // namespace audio_latency::correlator

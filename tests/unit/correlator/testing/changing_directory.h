@@ -60,6 +60,7 @@ class ChangingDirectory final : public EndpointDirectory {
     if (!query.container.pod.empty() && resolution.endpoint.pod.empty()) {
       resolution.endpoint.pod = query.container.pod;
       resolution.endpoint.namespace_name = query.container.namespace_name;
+      resolution.endpoint.pod_uid = query.container.pod_uid;
     }
     return resolution;
   }
