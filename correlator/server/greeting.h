@@ -26,7 +26,7 @@ enum class GreetingState {
   kGone,
 };
 
-// What has come on the connection by now, by its first byte, which stays to be read. Does not wait.
+// What has come on the connection by now, by its first bytes, which stay to be read. Does not wait.
 GreetingState LookAtGreeting(int fd, Greeting expected);
 
 }  // namespace audio_latency::correlator

@@ -136,7 +136,9 @@ TEST_CASE("what begins wrongly is closed, counted by its cause and logged") {
         Case{Greeting::kTls, "GET / HTTP/1.1\r\n\r\n", ServerRefusal::kNotTls, "TLS_CERT_FILE"},
         Case{Greeting::kHttp2, kTlsHello, ServerRefusal::kUnexpectedTls,
              "begins with TLS, and this port speaks plain text"},
-        Case{Greeting::kHttp2, "GET / HTTP/1.1\r\n\r\n", ServerRefusal::kNotHttp2, "no gRPC"}}) {
+        Case{Greeting::kHttp2, "GET / HTTP/1.1\r\n\r\n", ServerRefusal::kNotHttp2, "no gRPC"},
+        Case{Greeting::kHttp2, "POST / HTTP/1.1\r\n\r\n", ServerRefusal::kNotHttp2, "no gRPC"},
+        Case{Greeting::kHttp2, "PROXY TCP4 10.0.0.1", ServerRefusal::kNotHttp2, "no gRPC"}}) {
     CAPTURE(it.word);
     Bench bench(it.greeting);
     bench.Connect(it.first);
