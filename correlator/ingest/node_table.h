@@ -49,6 +49,7 @@ struct IngestLimits {
   X(kProbeLimit, "probe_limit")                                  \
   X(kCertificateEnded, "certificate_ended")                      \
   X(kMessageTooLarge, "message_too_large")                       \
+  X(kStreamBroken, "stream_broken")                              \
   X(kSlowedDown, "probe_slowed_down")                            \
   X(kEventRate, "event_rate")                                    \
   X(kBatchNumberJump, "batch_number_jump")                       \

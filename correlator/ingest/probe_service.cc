@@ -159,6 +159,10 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   void OnReadDone(bool ok) override {
     const int64_t arrival_ns = service_.monotonic.NowNs();
     if (!ok) {
+      {
+        const std::scoped_lock lock(mutex_);
+        has_peer_ended_ = !is_finished_;
+      }
       End(absl::OkStatus());
       return;
     }
@@ -219,8 +223,17 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
     }
   }
 
+  // The connection broke, or a message was longer than gRPC takes, which it tells nobody here.
+  void OnCancel() override {
+    const std::scoped_lock lock(mutex_);
+    is_cancelled_ = true;
+  }
+
   void OnDone() override {
     handle_->Forget();
+    if (is_cancelled_ && has_peer_ended_) {
+      service_.nodes.CountError(IngestError::kStreamBroken);
+    }
     LogEnd();
     EndWaiting();
     session_.reset();
@@ -331,6 +344,8 @@ class ProbeReactor final : public grpc::ServerBidiReactor<v1::StreamRequest, v1:
   v1::StreamResponse response_;
   bool is_writing_ = false;
   bool is_finished_ = false;
+  bool has_peer_ended_ = false;
+  bool is_cancelled_ = false;
 };
 
 void StreamHandle::End(const absl::Status& status) {

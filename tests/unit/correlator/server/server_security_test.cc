@@ -360,7 +360,9 @@ TEST_CASE("an oversized message is refused and counted; a good probe goes on") {
   };
   CHECK(send(kMaxMessageBytes) == StatusCode::RESOURCE_EXHAUSTED);
   CHECK(correlator.IngestErrors("message_too_large") == 1);
+  CHECK(correlator.IngestErrors("stream_broken") == 0);
   CHECK(send(kTransportMaxMessageBytes) != StatusCode::OK);
+  CHECK(Eventually([&] { return correlator.IngestErrors("stream_broken") == 1; }));
   CHECK(probe.SendBatch());
 }
 
