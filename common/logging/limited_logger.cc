@@ -9,6 +9,10 @@ namespace audio_latency {
 
 void LimitedLogger::Log(LogLevel level, std::string_view event_type, std::string_view message,
                         const nlohmann::json& fields) {
+  // What nobody reads is not to use up the room of what somebody does.
+  if (!logger_.IsOn(level)) {
+    return;
+  }
   const int64_t now_ns = monotonic_.NowNs();
   uint64_t left_out = 0;
   {
