@@ -14,7 +14,8 @@ namespace audio_latency::correlator {
 namespace {
 
 constexpr size_t kMaxText = 64;  // of an instance, a version
-constexpr size_t kMaxSuperseded = 8;
+// Of a node's older probes: with fewer than there are, each that is forgotten would count as new.
+constexpr size_t kMaxSuperseded = 1024;
 // Nodes are shown for a while after they went; per probe that may be connected.
 constexpr size_t kRememberedPerProbe = 4;
 constexpr int64_t kSweepSpacingNs = 10'000'000'000;
