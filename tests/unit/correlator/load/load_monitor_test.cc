@@ -31,10 +31,10 @@ TEST_CASE("a slow sink lowers what is asked for, and that is raised when it is q
   const std::unique_ptr<EndpointDirectory> directory = MakeEmptyDirectory();
   const std::unique_ptr<FlowRegistry> flows = FlowRegistry::Create(*directory, 10);
   std::vector<FlowId> ids;
-  for (NodeId node = 0; node < 2; ++node) {
+  for (const Direction direction : {Direction::kEgress, Direction::kIngress}) {
     FlowDescription flow;
-    flow.node = node;
-    flow.direction = node == 0 ? Direction::kEgress : Direction::kIngress;
+    flow.node = *flows->InternNode(direction == Direction::kEgress ? "node-a" : "node-b");
+    flow.direction = direction;
     flow.source = *IpAddress::Parse("10.0.0.1");
     flow.destination = *IpAddress::Parse("10.0.0.2");
     flow.transport = 6;
