@@ -58,7 +58,7 @@ class TestNodes::Node {
  public:
   Node(const std::string& name, const std::string& correlator_address)
       : batcher_(probe::Batcher::Options{},
-                 {&directory_, &counters_, &queue_, &monotonic_, &logger_}) {
+                 {&directory_, nullptr, &counters_, &queue_, &monotonic_, &logger_}) {
     directory_.Put(kUplinkIndex, "eth0", probe::InterfaceRole::kUplink);
     probe::UplinkOptions options;
     options.correlator_address = correlator_address;
