@@ -6,7 +6,8 @@
 namespace audio_latency::correlator {
 namespace {
 
-// For the quarantine events may come that are from before the renaming, and be named for as long.
+// For the quarantine events may come that are from before the number went out of use, and be named
+// for as long.
 constexpr int64_t kNumberQuarantineNs = 2 * kFlowQuarantineNs;
 
 }  // namespace
@@ -47,7 +48,9 @@ void ConversationTable::Leave(const Naming& naming, int64_t monotonic_ns) {
 void ConversationTable::Erase(Conversation* conversation, int64_t monotonic_ns) {
   for (const Naming& naming : conversation->namings) {
     Leave(naming, monotonic_ns);
-    free_.push_back(naming.conversation);
+    // Flows of a service's conversation that was joined with it may have been called by it until
+    // now, so their matches name it for the quarantine.
+    retired_.push_back({.monotonic_ns = monotonic_ns, .conversation = naming.conversation});
   }
   const ConversationKey key = conversation->key;
   conversations_.erase(key);

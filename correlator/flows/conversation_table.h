@@ -64,7 +64,7 @@ class ConversationTable {
   Conversation* Find(const ConversationKey& key) const;
   // nullptr: there is no room for its endpoints.
   Conversation* Create(const ConversationKey& key, const NamedEnds& ends, int64_t unix_time_ns);
-  // Its numbers are free for others at once. It must be joined with none.
+  // It must be joined with none.
   void Erase(Conversation* conversation, int64_t monotonic_ns);
 
   // Whether the history tells anything new.
@@ -72,7 +72,7 @@ class ConversationTable {
   // Names the conversation so. False: there is no room for its endpoints, and nothing changed.
   bool Rename(Conversation* conversation, const NameHistory& history,
               int64_t unix_minus_monotonic_ns, int64_t monotonic_ns);
-  // Makes the numbers free that renamings have put out of use twice kFlowQuarantineNs ago.
+  // Makes the numbers free that went out of use, by Erase or Rename, twice kFlowQuarantineNs ago.
   void ReleaseNumbers(int64_t monotonic_ns);
 
   std::vector<ConversationKey> Keys() const;

@@ -183,7 +183,13 @@ TEST_CASE("Numbers are used again only after the quarantine") {
   fixture.flows->ReleaseRemoved(later_ns);
   const FlowId third = *fixture.flows->Add(Flow("10.0.0.1", "10.0.0.2", 0, 3), later_ns);
   CHECK(third == first);
-  CHECK(fixture.flows->Record(third).conversation == conversation);
+  // A conversation's may have been lent (service_join_test.cc): later than a flow's.
+  CHECK(fixture.flows->Record(third).conversation != conversation);
+  fixture.flows->Remove(third, later_ns);
+  const int64_t latest_ns = later_ns + 2 * kFlowQuarantineNs;
+  fixture.flows->ReleaseRemoved(latest_ns);
+  const FlowId fourth = *fixture.flows->Add(Flow("10.0.0.1", "10.0.0.2", 0, 4), latest_ns);
+  CHECK(fixture.flows->Record(fourth).conversation == conversation);
 }
 
 TEST_CASE("A node whose flows come and go quickly uses up its own numbers, not the others'") {

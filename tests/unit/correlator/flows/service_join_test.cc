@@ -150,5 +150,23 @@ TEST_CASE("Sides are joined when their names come late, and part when the pod's 
   CHECK(fixture.flows->Names().services_joined == 0);
 }
 
+TEST_CASE("The number that a pod's side lent to the service's is nobody else's for long enough") {
+  Fixture fixture;
+  const FlowId at_client = fixture.Add(kClient, kService);
+  const FlowId at_server = fixture.Add(kClient, kPod);
+  REQUIRE(fixture.AreOne(at_client, at_server));
+  const ConversationId lent = fixture.flows->Record(at_client).conversation;
+  fixture.flows->Remove(at_server, 0);
+  // The pod's side goes; matches of the client's side are about that name the number.
+  fixture.flows->ReleaseRemoved(kFlowQuarantineNs);
+  REQUIRE(fixture.flows->Record(at_client).conversation != lent);
+  fixture.flows->ReleaseRemoved(3 * kFlowQuarantineNs - 1);
+  const FlowId early = fixture.Add("10.0.5.1", "10.0.5.2");
+  CHECK(fixture.flows->Record(early).conversation != lent);
+  fixture.flows->ReleaseRemoved(3 * kFlowQuarantineNs);
+  const FlowId late = fixture.Add("10.0.5.3", "10.0.5.4");
+  CHECK(fixture.flows->Record(late).conversation == lent);
+}
+
 }  // namespace
 }  // namespace audio_latency::correlator
