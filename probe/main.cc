@@ -111,7 +111,7 @@ absl::StatusOr<std::unique_ptr<ContainerWatch>> WatchContainers(const ProbeConfi
   parts.only = config.container_runtime;
   parts.clock = &monotonic;
   parts.logger = logger;
-  ASSIGN_OR_RETURN(parts.sockets, SocketOwners::Open());
+  parts.sockets = SocketOwners::OpenOrWarn(logger);
   if (!config.kubelet.address.empty()) {
     ASSIGN_OR_RETURN(parts.kubelet, KubeletClient::Create(config.kubelet));
   }

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "common/status/status_macros.h"
+#include "fmt/format.h"
 #include "probe/capture/netlink.h"
 
 namespace audio_latency::probe {
@@ -71,6 +72,19 @@ class KernelSocketOwners final : public SocketOwners {
 absl::StatusOr<std::unique_ptr<SocketOwners>> SocketOwners::Open() {
   ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(0, NETLINK_SOCK_DIAG));
   return std::make_unique<KernelSocketOwners>(std::move(socket));
+}
+
+std::unique_ptr<SocketOwners> SocketOwners::OpenOrWarn(Logger* logger) {
+  absl::StatusOr<std::unique_ptr<SocketOwners>> owners = Open();
+  if (!owners.ok()) {
+    logger->Warn("socket_owner_error",
+                 fmt::format("Cannot ask the kernel for the owners of sockets: {}; which "
+                             "hostNetwork pod sends is told by its port only (allow sockets of "
+                             "NETLINK_SOCK_DIAG in the seccomp profile)",
+                             Message(owners.status())));
+    return nullptr;
+  }
+  return *std::move(owners);
 }
 
 }  // namespace audio_latency::probe

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/address/ip_address.h"
+#include "common/logging/logger.h"
 
 namespace audio_latency::probe {
 
@@ -28,6 +29,9 @@ class SocketOwners {
  public:
   // In the network namespace of the calling thread.
   static absl::StatusOr<std::unique_ptr<SocketOwners>> Open();
+  // Null, and a warning, where that fails, as under a seccomp profile that forbids this kind of
+  // socket: a flow without a pod's name is better than no flow.
+  static std::unique_ptr<SocketOwners> OpenOrWarn(Logger* logger);
   virtual ~SocketOwners() = default;
 
   // The number of the cgroup (version 2) in which the socket was made that a packet of the
