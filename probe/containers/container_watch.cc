@@ -165,10 +165,18 @@ ContainerWatch::Outcome ContainerWatch::LookAt(Waiting* waiting, int64_t now_ns)
 
 ContainerWatch::Outcome ContainerWatch::FindBehindVeth(Waiting* waiting, int64_t now_ns) {
   const uint32_t index = waiting->question.interface_index;
+  const uint64_t revision = waiting->question.interface_revision;
+  // The kernel uses the numbers of interfaces again: the flow's may be gone, and another pod's have
+  // its number.
+  if (revision == 0 || parts_.directory->Find(index)->revision != revision) {
+    return Outcome::kSettled;
+  }
   const auto [entry, is_new] = veths_.try_emplace(index);
   Veth& veth = entry->second;
   if (is_new) {
-    veth.revision = parts_.directory->Find(index)->revision;
+    veth.revision = revision;
+  } else if (veth.revision != revision) {
+    return Outcome::kWait;  // until what is known of the one before is forgotten
   }
   veth.is_needed = true;
   if (!veth.identity.has_value()) {

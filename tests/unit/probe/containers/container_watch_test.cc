@@ -108,7 +108,9 @@ struct Fixture {
   void Start(bool has_kubelet = false) {
     ContainerWatch::Parts parts;
     parts.senders = &senders;
-    parts.sockets = std::make_unique<FakeSockets>(sockets);
+    if (sockets != nullptr) {
+      parts.sockets = std::make_unique<FakeSockets>(sockets);
+    }
     if (has_kubelet) {
       parts.kubelet = std::make_unique<FakeKubelet>(kubelet);
     }
@@ -187,6 +189,42 @@ TEST_CASE("a veth's pod is that of the first container that sends, for flows in 
   CHECK(anew->version() == 0);
 }
 
+TEST_CASE("a flow that waits at an interface that is gone never gets the next one's pod") {
+  Fixture f;
+  const uint64_t number = f.MakeContainer(kTestUid, kTestId);
+  f.Start();
+  const auto before = f.Ask(Question(kVeth, true));
+  REQUIRE(f.InTime([&] { return f.senders.IsAsked(kVeth); }));
+  // The number is used again, by the veth of another pod, which sends.
+  f.directory.Put(kVeth, "veth7", InterfaceRole::kContainer);
+  const auto after = f.Ask(Question(kVeth, true, 4001));
+  REQUIRE(f.InTime([&] {
+    f.senders.Send(kVeth, number);
+    return after->version() == 1;
+  }));
+  CHECK(f.InTime([&] { return f.watch->statistics().waiting == 0; }));
+  CHECK(before->version() == 0);
+
+  // Nor does one whose interface the directory did not know yet or any more.
+  FlowQuestion unknown = Question(kVeth, true, 4002);
+  unknown.interface_revision = 0;
+  const auto slot = std::make_shared<ContainerSlot>();
+  f.watch->Ask(unknown, slot);
+  CHECK(f.InTime(
+      [&] { return f.watch->statistics().questions == 3 && f.watch->statistics().waiting == 0; }));
+  CHECK(slot->version() == 0);
+}
+
+TEST_CASE("without the owners of sockets the node's own flows go without, and do not wait") {
+  Fixture f;
+  f.sockets = nullptr;
+  f.Start();
+  const auto slot = f.Ask(Question(kUplink, false));
+  CHECK(f.InTime(
+      [&] { return f.watch->statistics().questions == 1 && f.watch->statistics().waiting == 0; }));
+  CHECK(slot->version() == 0);
+}
+
 TEST_CASE("a flow of the node's own is its socket's owner's, with the container") {
   Fixture f;
   const uint64_t number = f.MakeContainer(kTestUid, kTestId);
@@ -256,8 +294,10 @@ TEST_CASE("flows that end are not waited for, and there is a bound to those that
   CHECK(f.InTime([&] { return !f.senders.IsAsked(kVeth); }));
 
   const auto slot = std::make_shared<ContainerSlot>();
+  FlowQuestion question = Question(kVeth, true);
+  question.interface_revision = f.directory.Find(kVeth)->revision;
   for (size_t i = 0; i < ContainerWatch::kMostWaiting + 10; ++i) {
-    f.watch->Ask(Question(kVeth, true), slot);
+    f.watch->Ask(question, slot);
   }
   CHECK(f.watch->statistics().dropped == 10);
   CHECK(f.watch->statistics().waiting == ContainerWatch::kMostWaiting);
