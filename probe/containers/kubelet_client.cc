@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <thread>
@@ -18,6 +19,7 @@
 #include "common/process/file_descriptor.h"
 #include "common/status/status_macros.h"
 #include "fmt/format.h"
+#include "probe/containers/kubelet_question.h"
 #include "probe/containers/pod_list_reader.h"
 
 namespace audio_latency::probe {
@@ -104,32 +106,72 @@ class PodListPipe {
 
 class HttpKubeletClient final : public KubeletClient {
  public:
-  HttpKubeletClient(KubeletOptions options, const HostPort& address)
-      : options_(std::move(options)), client_(address.host, address.port) {
-    client_.set_connection_timeout(kConnectSeconds);
-    client_.set_read_timeout(kReadSeconds);
-    client_.set_write_timeout(kConnectSeconds);
-    client_.set_follow_location(false);
-    client_.enable_server_certificate_verification(!options_.is_insecure);
-    if (!options_.is_insecure) {
-      client_.set_ca_cert_path(options_.ca_file);
+  HttpKubeletClient(KubeletOptions options, HostPort address,
+                    std::chrono::milliseconds longest_question)
+      : options_(std::move(options)),
+        address_(std::move(address)),
+        longest_question_(longest_question) {}
+
+  absl::Status ForEachPod(const Visit& visit) override {
+    const auto question = std::make_shared<KubeletQuestion>(longest_question_);
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_stopped_) {
+        return absl::CancelledError("the kubelet is not asked any more");
+      }
+      question_ = question;
+    }
+    const absl::Status asked = Ask(visit, question.get());
+    switch (question->end()) {
+      case KubeletQuestion::End::kStopped:
+        return absl::CancelledError("the question to the kubelet is given up");
+      case KubeletQuestion::End::kLate:
+        return absl::DeadlineExceededError(fmt::format(
+            "the kubelet at {} takes longer than {} s to tell its pods; see whether "
+            "KUBELET_ADDRESS "
+            "is right and the node overloaded",
+            options_.address, std::chrono::duration<double>(longest_question_).count()));
+      case KubeletQuestion::End::kNone:
+        break;
+    }
+    return asked;
+  }
+
+  void Stop() override {
+    const std::lock_guard lock(mutex_);
+    is_stopped_ = true;
+    if (const std::shared_ptr<KubeletQuestion> question = question_.lock(); question != nullptr) {
+      question->Stop();
     }
   }
 
-  absl::Status ForEachPod(const Visit& visit) override {
+ private:
+  absl::Status Ask(const Visit& visit, KubeletQuestion* question) const {
     ASSIGN_OR_RETURN(const std::string token, ReadToken(options_.token_file));
+    // One for each question, since it reads the authorities only once: they are renewed.
+    httplib::SSLClient client(address_.host, address_.port);
+    client.set_connection_timeout(kConnectSeconds);
+    client.set_read_timeout(kReadSeconds);
+    client.set_write_timeout(kConnectSeconds);
+    client.set_follow_location(false);
+    client.enable_server_certificate_verification(!options_.is_insecure);
+    if (!options_.is_insecure) {
+      client.set_ca_cert_path(options_.ca_file);
+    }
+    client.set_socket_options([question](socket_t socket) { question->Use(socket); });
     PodListPipe pipe(visit);
     int status = 0;
     size_t bytes = 0;
-    const httplib::Result result = client_.Get(
+    const auto is_wanted = [question] { return question->end() == KubeletQuestion::End::kNone; };
+    const httplib::Result result = client.Get(
         "/pods", {{"Authorization", "Bearer " + token}, {"Accept", "application/json"}},
         [&](const httplib::Response& response) {
           status = response.status;
-          return status == 200;
+          return status == 200 && is_wanted();
         },
         [&](const char* data, size_t length) {
           bytes += length;
-          return bytes <= kMostBytes && pipe.Write({data, length});
+          return bytes <= kMostBytes && is_wanted() && pipe.Write({data, length});
         });
     const absl::Status list = pipe.End();
     if (status != 0 && status != 200) {
@@ -153,9 +195,6 @@ class HttpKubeletClient final : public KubeletClient {
     return absl::OkStatus();
   }
 
-  void Stop() override { client_.stop(); }
-
- private:
   absl::Status Refused(int status) const {
     if (status == 401) {
       return absl::UnauthenticatedError(fmt::format(
@@ -195,19 +234,24 @@ class HttpKubeletClient final : public KubeletClient {
   }
 
   const KubeletOptions options_;
-  httplib::SSLClient client_;
+  const HostPort address_;
+  const std::chrono::milliseconds longest_question_;
+  std::mutex mutex_;
+  bool is_stopped_ = false;
+  // The newest; it lives as long as it is asked.
+  std::weak_ptr<KubeletQuestion> question_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<KubeletClient>> KubeletClient::Create(
-    const KubeletOptions& options) {
+    const KubeletOptions& options, std::chrono::milliseconds longest_question) {
   const std::optional<HostPort> address = ParseHostPort(options.address);
   if (!address.has_value()) {
     return absl::InvalidArgumentError(fmt::format(
         "KUBELET_ADDRESS is \"{}\": write host:port, such as 192.0.2.7:10250", options.address));
   }
-  return std::make_unique<HttpKubeletClient>(options, *address);
+  return std::make_unique<HttpKubeletClient>(options, *address, longest_question);
 }
 
 }  // namespace audio_latency::probe

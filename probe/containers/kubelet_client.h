@@ -3,6 +3,7 @@
 #ifndef PROBE_CONTAINERS_KUBELET_CLIENT_H_
 #define PROBE_CONTAINERS_KUBELET_CLIENT_H_
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -25,13 +26,18 @@ class KubeletClient {
   // Pods that one answer may name; a node has a few hundred.
   static constexpr size_t kMostPods = 10'000;
 
-  static absl::StatusOr<std::unique_ptr<KubeletClient>> Create(const KubeletOptions& options);
+  // From the question to the end of the answer; a question that takes longer is ended.
+  static constexpr std::chrono::seconds kLongestQuestion{30};
+
+  static absl::StatusOr<std::unique_ptr<KubeletClient>> Create(
+      const KubeletOptions& options, std::chrono::milliseconds longest_question = kLongestQuestion);
   virtual ~KubeletClient() = default;
 
   using Visit = std::function<void(std::string uid, PodName name)>;
   // Calls `visit` with each pod; of a failed call some may have come. UNAUTHENTICATED (401),
   // PERMISSION_DENIED (403), UNAVAILABLE (no connection, a certificate that is not trusted, other
-  // answers), INVALID_ARGUMENT (no list of pods), FAILED_PRECONDITION (files), with what to do.
+  // answers), DEADLINE_EXCEEDED, INVALID_ARGUMENT (no list of pods), FAILED_PRECONDITION (files),
+  // with what to do; CANCELLED after Stop. The files are read anew for each question.
   virtual absl::Status ForEachPod(const Visit& visit) = 0;
   // Ends a call that is under way, and all later ones.
   virtual void Stop() = 0;

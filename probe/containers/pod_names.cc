@@ -51,6 +51,9 @@ bool PodNames::Poll() {
   absl::flat_hash_map<std::string, PodName> names;
   const absl::Status asked = kubelet_->ForEachPod(
       [&](std::string uid, PodName name) { names.emplace(std::move(uid), std::move(name)); });
+  if (absl::IsCancelled(asked)) {
+    return false;  // by our own shutdown
+  }
   if (!asked.ok()) {
     NoteFailure(asked);
     return false;

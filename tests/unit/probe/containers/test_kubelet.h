@@ -5,10 +5,13 @@
 
 #include <httplib.h>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -35,7 +38,16 @@ class TestKubelet {
       const std::lock_guard lock(mutex_);
       authorization_ = request.get_header_value("Authorization");
       response.status = status_;
-      response.set_content(body_, "application/json");
+      if (!is_trickling_) {
+        response.set_content(body_, "application/json");
+        return;
+      }
+      response.set_chunked_content_provider(
+          "application/json", [this](size_t offset, httplib::DataSink& sink) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            const std::string_view piece = offset == 0 ? "{\"items\":[" : " ";
+            return is_trickling_ && sink.write(piece.data(), piece.size());
+          });
     });
     port_ = server_->bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { server_->listen_after_bind(); });
@@ -44,6 +56,7 @@ class TestKubelet {
     }
   }
   ~TestKubelet() {
+    is_trickling_ = false;
     server_->stop();
     thread_.join();
   }
@@ -53,10 +66,14 @@ class TestKubelet {
     status_ = status;
     body_ = std::move(body);
   }
+  // From now on the list never ends, and a byte of it always comes before anybody loses patience.
+  void Trickle() { is_trickling_ = true; }
   std::string authorization() {
     const std::lock_guard lock(mutex_);
     return authorization_;
   }
+  // Its authority's.
+  std::string certificate_pem() const { return authority_.certificate_pem(); }
   std::string File(const std::string& name) const { return files_.root() + "/" + name; }
   void Write(const std::string& name, const std::string& text) const {
     std::ofstream(File(name)) << text;
@@ -74,6 +91,7 @@ class TestKubelet {
   int status_ = 200;
   std::string body_;
   std::string authorization_;
+  std::atomic<bool> is_trickling_ = false;
   std::unique_ptr<httplib::SSLServer> server_;
   int port_ = 0;
   std::thread thread_;
