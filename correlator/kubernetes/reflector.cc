@@ -110,7 +110,8 @@ ApiOutcome Reflector::List() {
   } while (!token.empty());
   sink_.EndList(facts_.resource);
   is_paged_ = true;
-  backoff_.Reset();
+  // The pause stays what it was until a watch goes well: where each is refused from the start, all
+  // would be listed again and again without one.
   failed_watches_ = 0;
   // What the pages took for a moment goes back to the system.
   malloc_trim(0);
@@ -179,6 +180,7 @@ ApiOutcome Reflector::Watch() {
   board_.WatchBegins(facts_.resource);
   client_.Disconnect();
   const std::chrono::seconds time = Between(options_.watch, 2 * options_.watch);
+  std::optional<std::chrono::steady_clock::time_point> let_in;
   const ApiRequest request{
       .path =
           fmt::format("{}?watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}",
@@ -186,7 +188,10 @@ ApiOutcome Reflector::Watch() {
       .accept = Accept(facts_.metadata_only, "PartialObjectMetadata"),
       .silence = options_.watch_silence,
       .total = time + std::chrono::seconds(30),
-      .on_begin = [this] { board_.Received(facts_.resource); }};
+      .on_begin = [&] {
+        let_in = std::chrono::steady_clock::now();
+        board_.Received(facts_.resource);
+      }};
   ApiOutcome said;
   bool has_said_anything = false;
   LineSplitter splitter(options_.max_object_bytes, [&](std::string_view line) {
@@ -199,15 +204,19 @@ ApiOutcome Reflector::Watch() {
     }
     return said.ok();
   });
-  const auto begin = std::chrono::steady_clock::now();
   ApiOutcome outcome =
       client_.Get(request, [&](std::string_view piece) { return splitter.Feed(piece); });
   board_.LeftOut(facts_.resource, std::exchange(malformed_, 0), splitter.oversized());
+  const bool has_lasted =
+      let_in.has_value() && std::chrono::steady_clock::now() - *let_in >= kShortestWatch;
+  if (has_lasted) {
+    failed_watches_ = 0;
+    backoff_.Reset();
+  }
   if (!said.ok()) {
     return said;
   }
-  if (outcome.ok() && !has_said_anything &&
-      std::chrono::steady_clock::now() - begin < kShortestWatch) {
+  if (outcome.ok() && !has_said_anything && !has_lasted) {
     return {.error = ApiError::kInterrupted, .message = "the watch ended at once"};
   }
   return outcome;

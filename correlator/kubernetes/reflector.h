@@ -39,7 +39,7 @@ struct ReflectorOptions {
 // A thread that lists, then watches from the list's resource version on. A watch that ends goes on
 // from the last version seen (bookmarks keep that new); where the server has forgotten it (410) all
 // is listed again, and what is gone by then is removed. What fails is tried again, ever more
-// slowly.
+// slowly, until a watch has told something or gone on for a second.
 class Reflector {
  public:
   // `sink` and `board` must outlive it.

@@ -44,6 +44,7 @@ struct FakeApiServer::Parts {
     std::map<std::string, std::string> objects;
     std::vector<Line> lines;
     int refusal = 0;
+    int watch_refusal = 0;
     bool is_slow = false;
   };
 
@@ -78,7 +79,7 @@ struct FakeApiServer::Parts {
                  .authorization = request.get_header_value("Authorization")};
     requests.push_back(seen);
     Kind& kind = kinds[static_cast<size_t>(facts.resource)];
-    int refusal = kind.refusal;
+    int refusal = seen.is_watch && kind.watch_refusal != 0 ? kind.watch_refusal : kind.refusal;
     if (!token.empty() && seen.authorization != "Bearer " + token) {
       refusal = 401;
     }
@@ -309,6 +310,11 @@ void FakeApiServer::ExpireWatches() {
 void FakeApiServer::Refuse(Resource resource, int status) {
   const std::unique_lock lock(parts_->mutex);
   parts_->kinds[static_cast<size_t>(resource)].refusal = status;
+}
+
+void FakeApiServer::RefuseWatches(Resource resource, int status) {
+  const std::unique_lock lock(parts_->mutex);
+  parts_->kinds[static_cast<size_t>(resource)].watch_refusal = status;
 }
 
 void FakeApiServer::RequireToken(const std::string& token) {

@@ -57,6 +57,8 @@ class FakeApiServer {
   void ExpireWatches();
   // All questions about it get this status; 0: none does.
   void Refuse(Resource resource, int status);
+  // Watches alone.
+  void RefuseWatches(Resource resource, int status);
   // Questions without this token get 401; "": none is needed.
   void RequireToken(const std::string& token);
   // Lists of it come in small pieces, that far apart, and never end.

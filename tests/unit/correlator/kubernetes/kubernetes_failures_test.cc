@@ -6,8 +6,10 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <cmath>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "common/process/file_descriptor.h"
 #include "correlator/kubernetes/kubernetes.h"
@@ -50,6 +52,29 @@ TEST_CASE_METHOD(KubernetesFixture, "Refusals are told once, with what to do, an
   REQUIRE(IsSynced());
   CHECK(logger.Count("kubernetes_reachable") == 1);
   CHECK(kubernetes->readiness().text == "kubernetes: synced");
+}
+
+TEST_CASE_METHOD(KubernetesFixture,
+                 "Where each watch is refused all is listed ever more seldom, not in a loop") {
+  const int status = GENERATE(410, 400);
+  CAPTURE(status);
+  server.Put(Resource::kPods, PodJson({.name = "a", .uid = 1, .addresses = {"10.0.0.1"}}));
+  server.RefuseWatches(Resource::kPods, status);
+  KubernetesOptions options;
+  options.reflector.first_backoff = std::chrono::milliseconds(20);
+  options.reflector.most_backoff = std::chrono::hours(1);
+  const auto begin = std::chrono::steady_clock::now();
+  Start(server.Access(), options);
+  REQUIRE(BecomesPod("10.0.0.1", "a"));
+  REQUIRE(Eventually([&] { return server.Count(Resource::kPods, false) >= 2; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  const int lists = server.Count(Resource::kPods, false);
+  // A pause is at least half of the longest, which doubles: 10, 20, 40 ms, …
+  const std::chrono::duration<double, std::milli> least_time(10 * (std::exp2(lists - 1) - 1));
+  CHECK(least_time <= std::chrono::steady_clock::now() - begin);
+  // It is tried all the same.
+  server.RefuseWatches(Resource::kPods, 0);
+  CHECK(IsSynced());
 }
 
 TEST_CASE_METHOD(KubernetesFixture, "What is not needed for pods may be forbidden") {
