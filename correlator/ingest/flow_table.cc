@@ -194,7 +194,17 @@ void FlowTable::ChooseSource(ConversationId conversation) {
       continue;
     }
     uint64_t& first = is_container ? out_of_container : out_of_node;
-    first = first == 0 ? flow_id : std::min(first, flow_id);
+    const auto interface_of = [&](uint64_t id) -> const std::string& {
+      return registry_.Description(*flows_.at(id).id).interface_name;
+    };
+    if (first == 0) {
+      first = flow_id;
+    } else if (interface_of(first) == interface_of(flow_id)) {
+      // The interface went and came back: nothing more comes by the older one.
+      first = std::max(first, flow_id);
+    } else {
+      first = std::min(first, flow_id);
+    }
   }
   uint64_t chosen = out_of_container != 0 ? out_of_container : out_of_node;
   if (out_of_container == 0 && out_of_node != 0) {

@@ -255,6 +255,27 @@ TEST_CASE("A pod's signatures are counted once, however many interfaces see them
   }
 }
 
+TEST_CASE("A pod whose interface went and came back is counted by the new one at once") {
+  Fixture fixture;
+  const auto probe = fixture.Attach("node-a", "1");
+  for (uint32_t round = 1; round <= 3; ++round) {
+    v1::EventBatch batch = MakeBatch(round, {});
+    v1::InterfaceDefinition* const interface = batch.add_interfaces();
+    interface->set_interface_index(10 + round);
+    interface->set_name("veth-pod");
+    interface->set_role(v1::INTERFACE_ROLE_CONTAINER);
+    v1::FlowDefinition* const flow = batch.add_flows();
+    *flow = MakeBatch(1, {7}).flows(0);
+    flow->set_flow_id(round);
+    flow->set_interface_index(10 + round);
+    flow->set_direction(v1::DIRECTION_INGRESS);
+    AddEvents({11, 12, 13}, round, &batch);
+    fixture.table.TakeBatch(probe, batch);
+    REQUIRE(fixture.table.Signatures().size() == 1);
+    CHECK(fixture.table.Signatures()[0].count == 3 * round);
+  }
+}
+
 TEST_CASE("Events of an unknown flow make the probe define its flows anew, and nothing is lost") {
   Fixture fixture;
   const auto probe = fixture.Attach("node-a", "1");
