@@ -228,6 +228,7 @@ TEST_CASE("flows at a veth and at the node's own sockets find their containers")
     const auto watch = ContainerWatch::Start(std::move(parts));
 
     FlowQuestion question{.interface_index = index,
+                          .interface_revision = directory.Find(index)->revision,
                           .role = InterfaceRole::kContainer,
                           .is_ingress = true,
                           .transport = IPPROTO_UDP,
