@@ -85,8 +85,8 @@ struct CommandResult {
   std::string error;
 };
 
-// Runs a program to its end. DEADLINE_EXCEEDED when it takes longer than `timeout_ms` (in builds with
-// sanitizers six times that).
+// Runs a program to its end. DEADLINE_EXCEEDED when it takes longer than `timeout_ms` (in builds
+// with sanitizers six times that).
 absl::StatusOr<CommandResult> RunCommand(const ProcessOptions& options, int timeout_ms = 30000);
 
 // The path of a program of this build: they lie in bin/ beside the running program's directory.

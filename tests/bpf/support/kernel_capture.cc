@@ -212,8 +212,8 @@ absl::StatusOr<std::unique_ptr<KernelCapture>> KernelCapture::Load(
               sizeof(config));
   const uint32_t preemptible = is_preemptible ? 1 : 0;
   const uint32_t can_tell_senders = 1;
-  std::memcpy(const_cast<uint32_t*>(&skeleton->rodata->capture_can_tell_senders),
-              &can_tell_senders, sizeof(can_tell_senders));
+  std::memcpy(const_cast<uint32_t*>(&skeleton->rodata->capture_can_tell_senders), &can_tell_senders,
+              sizeof(can_tell_senders));
   std::memcpy(const_cast<uint32_t*>(&skeleton->rodata->capture_is_preemptible), &preemptible,
               sizeof(preemptible));
   bpf_map__set_max_entries(skeleton->maps.events, kRingBytes);
