@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "correlator/kubernetes/json_splitter.h"
 #include "correlator/kubernetes/object_decoder.h"
 #include "fmt/format.h"
@@ -46,9 +47,18 @@ Reflector::Reflector(Resource resource, const ClusterAccess& access,
       board_(*board),
       client_(access),
       backoff_(options.first_backoff, options.most_backoff),
-      thread_([this] { Run(); }) {}
+      thread_([this] {
+        Run();
+        has_ended_.Notify();
+      }) {}
 
-Reflector::~Reflector() { Stop(); }
+Reflector::~Reflector() {
+  Stop();
+  // A socket that is just about to connect cannot be shut yet: again, until the thread has ended.
+  while (!has_ended_.WaitForNotificationWithTimeout(absl::Milliseconds(20))) {
+    client_.Stop();
+  }
+}
 
 void Reflector::Stop() {
   {

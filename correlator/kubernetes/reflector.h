@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "correlator/kubernetes/api_client.h"
 #include "correlator/kubernetes/api_object.h"
 #include "correlator/kubernetes/backoff.h"
@@ -83,6 +84,7 @@ class Reflector {
   std::mutex mutex_;
   std::condition_variable stopped_;
   bool is_stopping_ = false;
+  absl::Notification has_ended_;
   std::jthread thread_;
 };
 
