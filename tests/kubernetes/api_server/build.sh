@@ -137,8 +137,12 @@ run "unpacking $source_package $version" dpkg-source --no-check -x "$dsc" tree
 for package in *.deb; do
   dpkg-deb -x "$package" root
 done
-reflect2=root/usr/share/gocode/src/github.com/modern-go/reflect2
-vendored=tree/vendor/github.com/modern-go/reflect2
+# The package tells where it belongs: below the folder of Go's sources as below the vendored ones.
+sources=root/usr/share/gocode/src
+reflect2=$(find "$sources" -type d -name reflect2 -print -quit)
+vendored=tree/vendor/${reflect2#"$sources"/}
+[ -n "$reflect2" ] && [ -d "$vendored" ] ||
+  fail "$reflect2_package has no folder reflect2 that $source_package $version vendors too"
 rm "$vendored"/*.go "$vendored"/*.s
 cp "$reflect2"/*.go "$reflect2"/*.s "$vendored"
 
