@@ -10,7 +10,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(dirname "$here")
 folder=${1:-$source/build/images}
-base=docker.io/library/debian:bookworm-slim
+# What the Dockerfiles begin with, made here: no registry has a part in it.
+base=localhost/debian:bookworm-slim
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/audio-latency-tracker/images
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -37,7 +38,7 @@ fi
 mkdir -p "$cache"/{storage,run,tmp}
 export TMPDIR=$cache/tmp
 echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$cache/policy.json"
-echo 'unqualified-search-registries = ["docker.io"]' >"$cache/registries.conf"
+echo 'unqualified-search-registries = ["localhost"]' >"$cache/registries.conf"
 
 # quietly COMMAND...: what it prints is shown only when it fails.
 quietly() {
