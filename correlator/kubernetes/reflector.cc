@@ -46,7 +46,7 @@ Reflector::Reflector(Resource resource, const ClusterAccess& access,
       sink_(*sink),
       board_(*board),
       client_(access),
-      backoff_(options.first_backoff, options.most_backoff),
+      backoff_(options.first_backoff, options.most_backoff, std::random_device()()),
       thread_([this] {
         Run();
         has_ended_.Notify();

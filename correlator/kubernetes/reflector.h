@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "common/time/backoff.h"
 #include "correlator/kubernetes/api_client.h"
 #include "correlator/kubernetes/api_object.h"
-#include "correlator/kubernetes/backoff.h"
 #include "correlator/kubernetes/cluster_access.h"
 #include "correlator/kubernetes/object_sink.h"
 #include "correlator/kubernetes/sync_board.h"

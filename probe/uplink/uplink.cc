@@ -13,10 +13,10 @@
 #include <utility>
 
 #include "common/status/status_macros.h"
+#include "common/time/backoff.h"
 #include "common/tls/handshake_check.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
-#include "probe/uplink/backoff.h"
 #include "probe/uplink/stream_session.h"
 
 namespace audio_latency::probe {

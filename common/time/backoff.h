@@ -1,17 +1,17 @@
 // Waits between attempts.
 
-#ifndef PROBE_UPLINK_BACKOFF_H_
-#define PROBE_UPLINK_BACKOFF_H_
+#ifndef COMMON_TIME_BACKOFF_H_
+#define COMMON_TIME_BACKOFF_H_
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <random>
 
-namespace audio_latency::probe {
+namespace audio_latency {
 
 // Doubles from the first wait to the longest; each wait is drawn between half of that and all of
-// it, so that the probes of a cluster do not come back all at once. Not thread-safe.
+// it, so that many who fail at once do not come back at once. Not thread-safe.
 class Backoff {
  public:
   Backoff(std::chrono::milliseconds first, std::chrono::milliseconds longest, uint32_t random_seed)
@@ -34,6 +34,6 @@ class Backoff {
   std::minstd_rand random_;
 };
 
-}  // namespace audio_latency::probe
+}  // namespace audio_latency
 
-#endif  // PROBE_UPLINK_BACKOFF_H_
+#endif  // COMMON_TIME_BACKOFF_H_
